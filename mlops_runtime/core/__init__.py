@@ -1,0 +1,1 @@
+"""The ground floor: errors, settings, durable writes, ids, clock, database. Imports nothing of ours."""

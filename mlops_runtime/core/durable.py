@@ -1,0 +1,95 @@
+"""Durable writes: after a crash at any instant a path holds the old content or the new, never a mixture.
+
+The order is always the same: write beside the target, fsync, rename over it, fsync the directory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlops_runtime.core.errors import CapacityError, ConfigError
+
+__all__ = ["durable_directory", "durable_write", "fsync_directory"]
+
+
+def fsync_directory(path: Path) -> None:
+    """Make the entries of a directory (created or renamed names) survive a power loss."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _explain(error: OSError, target: Path) -> Exception:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return CapacityError(f"{target}: no space left to write it — free space on this file system; nothing was changed")
+    return ConfigError(f"{target}: cannot be written ({error.strerror}) — choose a writable place; nothing was changed")
+
+
+def durable_write(path: Path, data: bytes) -> None:
+    """Replace the content of `path` with `data`, durably and atomically.
+
+    Raises CapacityError when the disk is full and ConfigError when the place is not writable; either way the previous
+    content is untouched and no temporary file stays behind.
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        temporary = Path(name)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+        temporary = None
+        fsync_directory(path.parent)
+    except OSError as error:
+        raise _explain(error, path) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def durable_directory(path: Path) -> Iterator[Path]:
+    """Yield an empty scratch directory that becomes `path`, whole, when the block ends without an error.
+
+    Every file in it is fsynced before the rename. Raises ConfigError when `path` exists already or cannot be written,
+    CapacityError when the disk is full; on any error nothing is left at `path`.
+    """
+    if path.exists():
+        raise ConfigError(f"{path}: exists already — choose another place or remove it first")
+    scratch: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+        scratch.chmod(0o755)
+        yield scratch
+        _fsync_tree(scratch)
+        scratch.rename(path)
+        scratch = None
+        fsync_directory(path.parent)
+    except OSError as error:
+        raise _explain(error, path) from error
+    finally:
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _fsync_tree(root: Path) -> None:
+    for directory, _, files in os.walk(root):
+        for name in files:
+            handle = os.open(Path(directory) / name, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        fsync_directory(Path(directory))
