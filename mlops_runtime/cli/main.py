@@ -1,0 +1,90 @@
+"""Entry point of `mlrt`: finds the command's module only when it is asked for, and turns errors into exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import click
+
+from mlops_runtime import __version__
+from mlops_runtime.core.errors import MlrtError
+
+__all__ = ["cli", "main"]
+
+
+class _Entry(NamedTuple):
+    module: str
+    help: str
+
+
+_COMMANDS = {
+    "audit": _Entry("audit", "Verify the audit log and prove an entry is in it."),
+    "bench": _Entry("bench", "Measure this machine and the kernels against named peers."),
+    "data": _Entry("data", "Inspect a data file: schema, missing values, ranges."),
+    "demo": _Entry("demo", "The whole life of a model in one minute."),
+    "deploy": _Entry("deploy", "Canary, promote, roll back a served model."),
+    "doctor": _Entry("doctor", "What this machine has, what is missing, how to install it."),
+    "drift": _Entry("drift", "Compare two data files column by column."),
+    "evaluate": _Entry("evaluate", "Metrics of a bundle on a labelled file."),
+    "features": _Entry("features", "Fit and apply feature programs."),
+    "predict": _Entry("predict", "Score a file with a bundle."),
+    "registry": _Entry("registry", "Versions, aliases and their history."),
+    "serve": _Entry("serve", "Serve bundles over the Open Inference Protocol."),
+    "train": _Entry("train", "From a data file to a model bundle."),
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = _COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module = importlib.import_module(f"mlops_runtime.cli.{entry.module}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in sorted(_COMMANDS.items())])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="mlrt")
+def cli() -> None:
+    """Train, serve and watch models whose features, model and baseline travel in one bundle.
+
+    Start with `mlrt doctor`, then `mlrt demo`.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run `mlrt` and exit: 0 done, 1 failed, 2 wrong usage, 3 refused, 75 checkpointed and resumable."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one `mlrt` command line in this process and return its exit code."""
+    try:
+        result = cli.main(args=list(arguments), prog_name="mlrt", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        return 130
+    except MlrtError as error:
+        name = type(error).__name__
+        if "--json" in arguments:
+            click.echo(json.dumps({"error": {"type": name, "message": str(error)}}))
+        click.echo(f"{name}: {error}", err=True)
+        return error.exit_code

@@ -1,0 +1,53 @@
+"""How every command prints: one JSON object on stdout with `--json`, else tables; progress always on stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+__all__ = ["emit", "json_option", "stage_progress", "table"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def json_option(command: _F) -> _F:
+    """Add the `--json` flag (parameter `as_json`) that every command has."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")(command)
+
+
+def emit(payload: Mapping[str, Any], *, as_json: bool, render: Callable[[Console], None]) -> None:
+    """Print a command's result: `payload` as one JSON object, or what `render` draws on a stdout console."""
+    if as_json:
+        click.echo(json.dumps(payload, allow_nan=False, ensure_ascii=False, sort_keys=True))
+    else:
+        render(Console(highlight=False))
+
+
+def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
+    """Build a table: the first column left-aligned, the others right-aligned."""
+    drawn = Table(title=title, title_justify="left", title_style="bold", header_style="bold", show_edge=False)
+    for position, name in enumerate(columns):
+        drawn.add_column(name, justify="left" if position == 0 else "right", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(str(cell) for cell in row))
+    return drawn
+
+
+@contextmanager
+def stage_progress(title: str) -> Iterator[Callable[[str, float], None]]:
+    """Show a bar on stderr; yields `report(stage, fraction)` with a fraction of the whole in 0..1."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=1.0)
+
+        def report(stage: str, fraction: float) -> None:
+            bar.update(task, description=f"{title}: {stage}", completed=fraction)
+
+        yield report
