@@ -1,0 +1,1 @@
+"""What `mlrt demo` plays: the life of a model, told by running the very commands it prints."""
