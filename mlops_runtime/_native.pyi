@@ -72,7 +72,7 @@ class Moments:
 
 @final
 class Histogram:
-    """Counts over given edges: slot i counts finite x with exactly i edges below x (`searchsorted(edges, x, "left")`)."""
+    """Counts over edges: slot i counts finite x with exactly i edges below x (`searchsorted(edges, x, "left")`)."""
 
     def __init__(self, edges: NDArray[np.float64]) -> None:
         """edges: float64[k], finite, strictly increasing, 1 <= k <= 65,535. ValueError otherwise."""
@@ -129,7 +129,7 @@ class VocabularyCounter:
 
 @final
 class Vocabulary:
-    """A frozen map from keys to ids: 0 missing, 1 rare, 2 unseen, and what `ids` gives its keys (>= 3, or 1 for rare)."""
+    """Frozen map from keys to ids: 0 missing, 1 rare, 2 unseen, and what `ids` gives its keys (>= 3, or 1 for rare)."""
 
     def __init__(self, keys: ArrowTable, ids: NDArray[np.int64]) -> None:
         """keys: one column, distinct, not null, utf8 or integer; ids: int64[n]. ValueError otherwise."""

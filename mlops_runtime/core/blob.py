@@ -25,11 +25,13 @@ def read_verified(path: Path, sha256: str) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise IntegrityError(f"{path}: expected a readable file, got {error.strerror} — restore it from its source") from error
+        raise IntegrityError(
+            f"{path}: expected a readable file, got {error.strerror} — restore it from its source"
+        ) from error
     actual = sha256_bytes(data)
     if actual != sha256:
         raise IntegrityError(
-            f"{path}: expected sha256 {sha256[:16]}…, got {actual[:16]}… — the bytes changed; restore it from its source"
+            f"{path}: expected sha256 {sha256[:16]}…, got {actual[:16]}… — bytes changed; restore it from its source"
         )
     return data
 

@@ -69,7 +69,9 @@ def _engine(url: str) -> sa.Engine:
         _upgrade(created)
     except (sa.exc.SQLAlchemyError, OSError) as error:
         shown = parsed.render_as_string(hide_password=True)
-        raise ConfigError(f"database {shown}: cannot be opened ({error}) — check MLRT_HOME or MLRT_DATABASE_URL") from error
+        raise ConfigError(
+            f"database {shown}: cannot be opened ({error}) — check MLRT_HOME or MLRT_DATABASE_URL"
+        ) from error
     return created
 
 

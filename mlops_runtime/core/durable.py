@@ -29,7 +29,9 @@ def fsync_directory(path: Path) -> None:
 
 def _explain(error: OSError, target: Path) -> Exception:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return CapacityError(f"{target}: no space left to write it — free space on this file system; nothing was changed")
+        return CapacityError(
+            f"{target}: no space left to write it — free space on this file system; nothing was changed"
+        )
     return ConfigError(f"{target}: cannot be written ({error.strerror}) — choose a writable place; nothing was changed")
 
 
