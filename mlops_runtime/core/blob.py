@@ -5,34 +5,56 @@ This module is the only opener of persistent artefact bytes, so that encryption 
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import stat
 from pathlib import Path
 
 from mlops_runtime.core.digest import sha256_bytes
 from mlops_runtime.core.durable import durable_write
-from mlops_runtime.core.errors import IntegrityError, RegistryError
+from mlops_runtime.core.errors import IntegrityError, RegistryError, problem
 
-__all__ = ["BlobStore", "read_verified"]
+__all__ = ["BlobStore", "read_regular", "read_verified"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+_OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO must not hang us
 
 
-def read_verified(path: Path, sha256: str) -> bytes:
-    """Return a file's bytes after checking them against `sha256`; nothing is parsed before this.
+def read_regular(path: Path, *, limit: int | None = None) -> bytes:
+    """Return the bytes of a regular file of at most `limit` bytes; links and devices are refused.
 
-    Raises IntegrityError when the file is absent, unreadable or its content does not match.
+    Raises IntegrityError when the file is absent, unreadable, not a regular file or larger than `limit`.
     """
     try:
-        data = path.read_bytes()
+        with os.fdopen(os.open(path, _OPEN_FLAGS), "rb") as stream:
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise _damaged(path, "a regular file", "a directory or a device")
+            if limit is not None and status.st_size > limit:
+                raise _damaged(path, f"at most {limit:,} bytes", f"{status.st_size:,}")
+            return stream.read()
     except OSError as error:
-        raise IntegrityError(
-            f"{path}: expected a readable file, got {error.strerror} — restore it from its source"
-        ) from error
+        got = "a symbolic link" if error.errno == errno.ELOOP else str(error.strerror)
+        raise _damaged(path, "a readable file", got) from error
+
+
+def _damaged(path: Path, expected: str, got: str) -> IntegrityError:
+    return IntegrityError(
+        problem(expected=expected, got=got, where=str(path), next_step="the bytes changed; restore it from its source")
+    )
+
+
+def read_verified(path: Path, sha256: str, *, size: int | None = None) -> bytes:
+    """Return a file's bytes after checking them against `sha256`; nothing is parsed before this.
+
+    size: the most bytes to read, so that a swapped file cannot exhaust memory.
+    Raises IntegrityError when the file is absent, unreadable or its content does not match.
+    """
+    data = read_regular(path, limit=size)
     actual = sha256_bytes(data)
     if actual != sha256:
-        raise IntegrityError(
-            f"{path}: expected sha256 {sha256[:16]}…, got {actual[:16]}… — bytes changed; restore it from its source"
-        )
+        raise _damaged(path, f"sha256 {sha256[:16]}…", f"{actual[:16]}…")
     return data
 
 

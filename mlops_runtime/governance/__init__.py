@@ -1,0 +1,1 @@
+"""Governance: signatures, the audit log, and the one place that commits a state change."""
