@@ -1,0 +1,134 @@
+"""The first lines of a CSV file: its delimiter, its column names, and where its rows begin."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops_runtime.core.errors import DataError, EmptyInputError, SchemaError, problem
+from mlops_runtime.data.schema import listed
+
+__all__ = ["CsvHeader", "read_header"]
+
+_SAMPLE_BYTES = 1 << 18
+_SAMPLE_RECORDS = 50
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_COMMA_NUMBER = re.compile(r"\s*[+-]?\d+,\d+\s*\Z")
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class CsvHeader:
+    """How to read the rest: `skip_lines` physical lines belong to the header. `names` are clean and distinct."""
+
+    names: tuple[str, ...]
+    delimiter: str
+    decimal_point: str
+    skip_lines: int
+    notes: tuple[str, ...]
+
+
+def read_header(path: Path) -> CsvHeader:
+    """Read a CSV file's header. Raises DataError when it is no text, SchemaError for duplicate column names."""
+    lines = _sample_lines(path)
+    delimiter, records = _sniff(lines, path)
+    notes = [] if delimiter == "," else [f"fields are separated by {_DELIMITERS[delimiter]}"]
+    decimal_point = "."
+    cells = [cell for record in records[1:] for cell in record]
+    if (
+        delimiter != ","
+        and any(map(_COMMA_NUMBER.match, cells))
+        and not any("." in c and _NUMBER.match(c) for c in cells)
+    ):
+        decimal_point = ","
+        notes.append("numbers have a decimal comma")
+    names = _clean_names(records[0], path, notes)
+    return CsvHeader(names, delimiter, decimal_point, _header_lines(lines, delimiter), tuple(notes))
+
+
+def _sample_lines(path: Path) -> list[str]:
+    with path.open("rb") as stream:
+        sample = stream.read(_SAMPLE_BYTES)
+    whole = len(sample) < _SAMPLE_BYTES
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(sample, final=whole)
+    except UnicodeDecodeError as error:
+        line = sample.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            problem(
+                expected="UTF-8 text",
+                got=f"byte 0x{sample[error.start]:02x} at offset {error.start} (line {line})",
+                where=str(path),
+                next_step="convert the file to UTF-8, for example with iconv",
+            )
+        ) from error
+    lines = text.splitlines(keepends=True)
+    return lines if whole or len(lines) < 2 else lines[:-1]
+
+
+def _sniff(lines: list[str], path: Path) -> tuple[str, list[list[str]]]:
+    """Choose the delimiter that splits the most records into the header's number of fields, preferring more fields."""
+    best = (0, 0, ",", [[""]])
+    for delimiter in _DELIMITERS:
+        records = _records(lines, delimiter, path)
+        if not records:
+            raise EmptyInputError(
+                problem(
+                    expected="a header line",
+                    got="only blank lines",
+                    where=str(path),
+                    next_step="write the column names into the first line",
+                )
+            )
+        width = len(records[0])
+        agreeing = sum(len(record) == width for record in records) if width > 1 else 0
+        if (agreeing, width) > best[:2] or not any(best[3][0]):
+            best = (agreeing, width, delimiter, records)
+    return best[2], best[3]
+
+
+def _records(lines: list[str], delimiter: str, path: Path) -> list[list[str]]:
+    found: list[list[str]] = []
+    try:
+        for record in csv.reader(lines, delimiter=delimiter):
+            if record:
+                found.append(record)
+            if len(found) > _SAMPLE_RECORDS:
+                break
+    except csv.Error as error:
+        raise DataError(
+            problem(expected="CSV text", got=str(error), where=str(path), next_step="check the file's first lines")
+        ) from error
+    return found
+
+
+def _header_lines(lines: list[str], delimiter: str) -> int:
+    reader = csv.reader(lines, delimiter=delimiter)
+    for record in reader:
+        if record:
+            break
+    return reader.line_num
+
+
+def _clean_names(raw: list[str], path: Path, notes: list[str]) -> tuple[str, ...]:
+    names = [name.strip() for name in raw]
+    if all(map(_NUMBER.match, names)):
+        notes.append("the first line holds only numbers: if the header is missing, add one")
+    for position, name in enumerate(names):
+        if not name:
+            names[position] = f"column_{position + 1}"
+            notes.append(f"column {position + 1} has no name: it is called `{names[position]}`")
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise SchemaError(
+            problem(
+                expected="distinct column names",
+                got=f"{listed(repeated)} more than once",
+                where=f"{path}, header",
+                next_step="rename the duplicates in the file's first line",
+            )
+        )
+    return tuple(names)
