@@ -71,11 +71,12 @@ class BlobStore:
         return self.root / sha256[:2] / sha256[2:]
 
     def put(self, data: bytes) -> str:
-        """Store `data` durably and return its SHA-256; storing the same bytes again writes nothing."""
+        """Store `data` durably and return its SHA-256; bytes that are there undamaged are not written again."""
         sha256 = sha256_bytes(data)
-        target = self.path(sha256)
-        if not target.exists():
-            durable_write(target, data)
+        try:
+            self.get(sha256)
+        except IntegrityError:
+            durable_write(self.path(sha256), data)
         return sha256
 
     def get(self, sha256: str) -> bytes:

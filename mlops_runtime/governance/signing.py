@@ -93,7 +93,7 @@ def local_key() -> Ed25519PrivateKey:
 def sign(data: bytes) -> Signature:
     """Sign `data` with this installation's key. Ed25519 is deterministic: same key and data, same signature."""
     key = local_key()
-    public = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    public = key.public_key().public_bytes_raw()
     return Signature(algorithm=_ALGORITHM, public_key=public.hex(), signature=key.sign(data).hex())
 
 
@@ -111,7 +111,8 @@ def verify(data: bytes, document: bytes, *, where: str, what: str) -> Signature:
         raise IntegrityError(
             f"{where}: expected an Ed25519 signature document, got {len(document)} other bytes"
         ) from error
-    if signature.algorithm != _ALGORITHM or signature.to_bytes() != document or raw.hex() != signature.signature:
+    canonical = Signature(_ALGORITHM, key.public_bytes_raw().hex(), raw.hex()).to_bytes()
+    if canonical != document:
         raise IntegrityError(f"{where}: expected a canonical {_ALGORITHM} document, got an altered one — restore it")
     try:
         key.verify(raw, data)

@@ -95,9 +95,13 @@ class Manifest:
     files: tuple[FileEntry, ...]
     format_version: int = FORMAT_VERSION
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the manifest as plain JSON values."""
+        return asdict(self)
+
     def to_bytes(self) -> bytes:
         """Return the manifest as RFC 8785 JSON."""
-        return canonical_json(asdict(self))
+        return canonical_json(self.to_dict())
 
     def entry(self, path: str) -> FileEntry:
         """Return one file's entry. Raises DataError, listing what there is, when the bundle has no such file."""
