@@ -5,11 +5,12 @@ Arrow in: every `update`, `encode` and `run` takes an `ArrowTable`, a zero-copy 
 All kernels release the GIL and split rows over the thread pool; results do not depend on the thread count or the ISA.
 """
 
-from typing import Protocol, final
+from typing import Protocol, final, type_check_only
 
 import numpy as np
 from numpy.typing import NDArray
 
+@type_check_only
 class SupportsArrowStream(Protocol):
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
@@ -42,7 +43,10 @@ class ArrowTable:
     @property
     def names(self) -> list[str]: ...
     def type_of(self, column: int) -> str:
-        """Return "bool", "int8".."uint64", "float16".."float64", "utf8" (any layout), or "other"."""
+        """Return "null", "bool", "int8".."uint64", "float16".."float64", "utf8" (any layout), or "other".
+
+        A column without a type ("null") counts as missing everywhere; timestamp[us] is "int64"; kernels refuse "other".
+        """
 
 @final
 class Moments:

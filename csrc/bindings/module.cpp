@@ -1,0 +1,9 @@
+#include "bindings/bindings.hpp"
+
+PYBIND11_MODULE(_native, module) {
+  module.doc() = "The native kernels of mlops_runtime; `_native.pyi` is their reference.";
+  mlrt::bindings::bind_runtime(module);
+  mlrt::bindings::bind_arrow(module);
+  mlrt::bindings::bind_statistics(module);
+  mlrt::bindings::bind_features(module);
+}

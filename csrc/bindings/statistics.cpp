@@ -1,0 +1,111 @@
+#include "bindings/bindings.hpp"
+#include "kernels/histogram.hpp"
+#include "kernels/moments.hpp"
+#include "kernels/quantiles.hpp"
+
+namespace mlrt::bindings {
+namespace {
+
+using GuardedMoments = Guarded<moments::Moments>;
+using GuardedHistogram = Guarded<histogram::Histogram>;
+using GuardedSample = Guarded<quantiles::Sample>;
+
+py::object to_int(const std::string& little_endian) {
+  return py::module_::import("builtins")
+      .attr("int")
+      .attr("from_bytes")(py::bytes(little_endian), "little", py::arg("signed") = true);
+}
+
+// A getter of one field, taken under the state's lock.
+template <class State, class Value>
+auto field(Value State::* member) {
+  return [member](const Guarded<State>& guarded) {
+    return guarded.with([member](const State& state) { return state.*member; });
+  };
+}
+
+void bind_moments(py::module_& module) {
+  using moments::Moments;
+  const auto extreme = [](double Moments::* member) {
+    return [member](const GuardedMoments& guarded) {
+      // + 0.0 turns -0.0 into 0.0: which of the two came first must not matter.
+      return guarded.with(
+          [member](const Moments& state) { return state.count == 0 ? decode::kMissing : state.*member + 0.0; });
+    };
+  };
+  final_class<GuardedMoments>(module, "Moments", "Exact, order-free moments of a numeric column.")
+      .def(py::init<>())
+      .def(
+          "update",
+          [](GuardedMoments& guarded, const Table& table, std::int64_t column) {
+            guarded.with([&](Moments& state) { moments::update(state, table, column); });
+          },
+          py::arg("table"), py::arg("column"))
+      .def("merge", &GuardedMoments::merge, py::arg("other"))
+      .def_property_readonly("count", field(&Moments::count))
+      .def_property_readonly("missing", field(&Moments::missing))
+      .def_property_readonly("positive_infinite", field(&Moments::positive_infinite))
+      .def_property_readonly("negative_infinite", field(&Moments::negative_infinite))
+      .def_property_readonly("minimum", extreme(&Moments::minimum))
+      .def_property_readonly("maximum", extreme(&Moments::maximum))
+      .def("sums", [](const GuardedMoments& guarded) {
+        const auto [sum, squares] =
+            guarded.with([](const Moments& state) { return std::pair(state.sum.bytes(), state.squares.bytes()); });
+        return py::make_tuple(to_int(sum), to_int(squares));
+      });
+}
+
+void bind_histogram(py::module_& module) {
+  using histogram::Histogram;
+  final_class<GuardedHistogram>(module, "Histogram", "Counts of a numeric column over given edges.")
+      .def(py::init([](const Array<double>& edges) {
+             return std::make_unique<GuardedHistogram>(histogram::checked(to_vector(edges, "edges")));
+           }),
+           py::arg("edges").noconvert())
+      .def(
+          "update",
+          [](GuardedHistogram& guarded, const Table& table, std::int64_t column) {
+            guarded.with([&](Histogram& state) { histogram::update(state, table, column); });
+          },
+          py::arg("table"), py::arg("column"))
+      .def("merge", &GuardedHistogram::merge, py::arg("other"))
+      .def_property_readonly("counts",
+                             [](const GuardedHistogram& guarded) {
+                               return to_array(guarded.with([](const Histogram& state) { return state.counts; }));
+                             })
+      .def_property_readonly("missing", field(&Histogram::missing))
+      .def_property_readonly("positive_infinite", field(&Histogram::positive_infinite))
+      .def_property_readonly("negative_infinite", field(&Histogram::negative_infinite));
+}
+
+void bind_quantiles(py::module_& module) {
+  using quantiles::Sample;
+  final_class<GuardedSample>(module, "QuantileSample", "Bottom-k sample of a numeric column.")
+      .def(py::init([](std::int64_t capacity, std::uint64_t seed) {
+             return std::make_unique<GuardedSample>(quantiles::checked_capacity(capacity), seed);
+           }),
+           py::arg("capacity") = 65536, py::arg("seed") = 0)
+      .def(
+          "update",
+          [](GuardedSample& guarded, const Table& table, std::int64_t column, std::int64_t first_row) {
+            guarded.with([&](Sample& state) { quantiles::update(state, table, column, first_row); });
+          },
+          py::arg("table"), py::arg("column"), py::arg("first_row"))
+      .def("merge", &GuardedSample::merge, py::arg("other"))
+      .def_property_readonly(
+          "count",
+          [](const GuardedSample& guarded) { return guarded.with([](const Sample& state) { return state.count(); }); })
+      .def("sorted_values", [](const GuardedSample& guarded) {
+        return to_array(guarded.with([](const Sample& state) { return state.sorted_values(); }));
+      });
+}
+
+}  // namespace
+
+void bind_statistics(py::module_& module) {
+  bind_moments(module);
+  bind_histogram(module);
+  bind_quantiles(module);
+}
+
+}  // namespace mlrt::bindings

@@ -1,0 +1,46 @@
+// isa: which SIMD level runs, and the regions that hold code for one level.
+//
+// Levels are scalar (the compiler's baseline; SSE2 on x86-64), avx2 (x86-64-v3) and avx512 (x86-64-v4). Code for a
+// level sits between MLRT_REGION_AVX2 or MLRT_REGION_AVX512 and MLRT_REGION_END, and inside `#if MLRT_X86`.
+#pragma once
+
+#include <string_view>
+
+#if defined(__x86_64__) && !defined(MLRT_NO_X86)
+#define MLRT_X86 1
+#include <immintrin.h>
+#else
+#define MLRT_X86 0
+#endif
+
+#define MLRT_FEATURES_AVX2 "avx2,bmi,bmi2,f16c,lzcnt,popcnt"
+#define MLRT_FEATURES_AVX512 MLRT_FEATURES_AVX2 ",avx512f,avx512bw,avx512cd,avx512dq,avx512vl,prefer-vector-width=512"
+
+#define MLRT_PRAGMA(text) _Pragma(#text)
+#if defined(__clang__)
+#define MLRT_REGION(features) MLRT_PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
+#define MLRT_REGION_END _Pragma("clang attribute pop")
+#else
+#define MLRT_REGION(features) _Pragma("GCC push_options") MLRT_PRAGMA(GCC target(features))
+#define MLRT_REGION_END _Pragma("GCC pop_options")
+#endif
+#define MLRT_REGION_AVX2 MLRT_REGION(MLRT_FEATURES_AVX2)
+#define MLRT_REGION_AVX512 MLRT_REGION(MLRT_FEATURES_AVX512)
+
+namespace mlrt {
+
+enum class Isa { scalar, avx2, avx512 };
+
+// The name that `MLRT_ISA` and Python use.
+std::string_view name_of(Isa isa);
+
+// The best level of this processor.
+Isa detected_isa();
+
+// The level in force: set_isa's, else MLRT_ISA's, else the best one. Throws ConfigError for an unusable MLRT_ISA.
+Isa active_isa();
+
+// Throws std::invalid_argument when `name` is unknown or above this processor.
+void set_isa(std::string_view name);
+
+}  // namespace mlrt

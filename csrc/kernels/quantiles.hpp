@@ -1,0 +1,116 @@
+// quantiles: a bottom-k sample of a numeric column, the finite values whose rows have the k smallest keys.
+//   key(row) = mix(row + mix(seed)),  mix = the finaliser of splitmix64, a bijection of 64 bits: no two rows tie
+// Input   a numeric Arrow column and the ordinal of its first row in the whole data set. Missing and infinite: left
+// out. Output  Sample, a mergeable state: parts of a data set, in any order, give the sample of the whole. Error   0
+// for n <= k; else the rank error of a uniform sample of k, about 1/(2 sqrt(k)) at the median. Source  Cohen and
+// Kaplan, Summarizing data using bottom-k sketches (2007); Steele et al., splitmix64 (2014).
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <stdexcept>
+#include <vector>
+
+#include "core/errors.hpp"
+#include "kernels/decode.hpp"
+
+namespace mlrt::quantiles {
+
+constexpr std::uint64_t mix(std::uint64_t z) {
+  z += 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+// Throws std::invalid_argument outside 1..2^32.
+inline std::size_t checked_capacity(std::int64_t capacity) {
+  if (capacity >= 1 && capacity <= std::int64_t{1} << 32) return static_cast<std::size_t>(capacity);
+  throw std::invalid_argument(
+      problem("QuantileSample capacity", "1 to 2^32", std::to_string(capacity), "65,536 is a good choice"));
+}
+
+class Sample {
+ public:
+  Sample(std::size_t capacity, std::uint64_t seed) : capacity_(capacity), seed_(seed), offset_(mix(seed)) {}
+
+  std::int64_t count() const { return count_; }
+
+  // Offers x[0, n), whose rows are first_row and on.
+  void offer(const double* x, std::int64_t n, std::int64_t first_row) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      if (!std::isfinite(x[i])) continue;
+      ++count_;
+      const std::uint64_t key = mix(static_cast<std::uint64_t>(first_row + i) + offset_);
+      if (key <= threshold_) keep({key, x[i] + 0.0});  // -0.0 becomes 0.0: one value, one bit pattern
+    }
+  }
+
+  void merge(const Sample& other) {
+    if (capacity_ != other.capacity_ || seed_ != other.seed_)
+      throw std::invalid_argument(problem("QuantileSample.merge", "the same capacity and seed", "another",
+                                          "give both samples one capacity and seed"));
+    count_ += other.count_;
+    for (const Entry& entry : other.entries_)
+      if (entry.key <= threshold_) keep(entry);
+  }
+
+  // A sample of the same shape that saw nothing, but already knows which keys cannot be among the smallest.
+  Sample empty() const {
+    Sample result(capacity_, seed_);
+    result.threshold_ = threshold_;
+    return result;
+  }
+
+  std::vector<double> sorted_values() const {
+    std::vector<Entry> entries = entries_;
+    shrink(entries, capacity_);
+    std::vector<double> values;
+    values.reserve(entries.size());
+    for (const Entry& entry : entries) values.push_back(entry.value);
+    std::sort(values.begin(), values.end());
+    return values;
+  }
+
+ private:
+  struct Entry {
+    std::uint64_t key;
+    double value;
+  };
+
+  static void shrink(std::vector<Entry>& entries, std::size_t capacity) {
+    if (entries.size() <= capacity) return;
+    const auto last = entries.begin() + static_cast<std::ptrdiff_t>(capacity) - 1;
+    std::nth_element(entries.begin(), last, entries.end(),
+                     [](const Entry& a, const Entry& b) { return a.key < b.key; });
+    entries.resize(capacity);
+  }
+
+  // Collects up to twice the capacity before it drops the larger half: O(1) per entry.
+  void keep(Entry entry) {
+    entries_.push_back(entry);
+    if (entries_.size() < 2 * capacity_) return;
+    shrink(entries_, capacity_);
+    threshold_ = std::min(threshold_, entries_.back().key);
+  }
+
+  std::size_t capacity_;
+  std::uint64_t seed_;
+  std::uint64_t offset_;
+  std::uint64_t threshold_ = std::numeric_limits<std::uint64_t>::max();  // no larger key can be among the smallest
+  std::int64_t count_ = 0;
+  std::vector<Entry> entries_;
+};
+
+inline void update(Sample& into, const Table& table, std::int64_t column, std::int64_t first_row) {
+  table.require_numeric(column);
+  reduce(table, into, into.empty(), [&](Sample& state, const Span& span) {
+    decode::for_each_block(span, column, [&](const double* x, std::int64_t n, std::int64_t begin) {
+      state.offer(x, n, first_row + span.first_row + begin - span.begin);
+    });
+  });
+}
+
+}  // namespace mlrt::quantiles
