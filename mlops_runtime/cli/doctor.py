@@ -26,7 +26,12 @@ from mlops_runtime.core.settings import settings
 __all__ = ["doctor"]
 
 _SHOWN_PACKAGES = ("numpy", "pyarrow", "onnxruntime", "onnx", "scikit-learn", "lightgbm", "torch", "ray")
-_EXTRAS = ("train", "torch", "ray", "gpu", "pg", "s3", "events", "oidc", "sign", "explain", "lake", "grpc")
+_EXTRAS = {
+    "train": "train LightGBM and linear models",
+    "torch": "train MLPs",
+    "pg": "keep the registry in PostgreSQL",
+}
+_TOOLS = {"all", "bench", "test"}
 _GPU_TIMEOUT_S = 10
 
 
@@ -55,7 +60,8 @@ def _facts() -> dict[str, Any]:
             "measured": measured_record(),
         },
         "packages": {name: _version(name) for name in _SHOWN_PACKAGES},
-        "extras": {extra: _missing(extra) for extra in _EXTRAS},
+        "extras": {extra: _extra(extra, purpose) for extra, purpose in _EXTRAS.items()},
+        "extras_without_use": sorted(_declared_extras() - set(_EXTRAS) - _TOOLS),
         "home": {"path": str(settings().home), "problem": _home_problem(settings().home)},
         "database": {"url": _shown_url(), "problem": _database_problem()},
     }
@@ -81,12 +87,17 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def _missing(extra: str) -> list[str]:
-    """Return the distributions of an extra that are not installed."""
-    marker = re.compile(rf"""extra\s*==\s*['"]{extra}['"]""")
+def _declared_extras() -> set[str]:
+    return set(metadata.metadata("mlops_runtime").get_all("Provides-Extra") or [])
+
+
+def _extra(name: str, purpose: str) -> dict[str, Any]:
+    """What an extra is for, which of its distributions are not installed, and the command that installs them."""
+    marker = re.compile(rf"""extra\s*==\s*['"]{name}['"]""")
     wanted = [text for text in metadata.requires("mlops_runtime") or [] if marker.search(text)]
     names = [re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in wanted]
-    return sorted(name for name in names if _version(name) is None)
+    missing = sorted(distribution for distribution in names if _version(distribution) is None)
+    return {"purpose": purpose, "missing": missing, "install": f"pip install 'mlops_runtime[{name}]'"}
 
 
 def _home_problem(home: Path) -> str | None:
@@ -132,9 +143,10 @@ def _draw(console: Console, facts: dict[str, Any]) -> None:
         ("database", _state(facts["database"]["url"], facts["database"]["problem"])),
     ):
         lines.add_row(name, text)
-    for extra, missing in facts["extras"].items():
-        have = f"[green]✓[/green] {extra}" if not missing else f"[dim]–[/dim] {extra}"
-        lines.add_row("" if extra != _EXTRAS[0] else "extras", have + _remedy(extra, missing))
+    for extra, state in facts["extras"].items():
+        remedy = f"missing {', '.join(state['missing'])}: {state['install']}" if state["missing"] else None
+        lines.add_row(f"\\[{extra}]", _state(state["purpose"], f"{state['purpose']}: {remedy}" if remedy else None))
+    lines.add_row("no use yet", ", ".join(f"\\[{extra}]" for extra in facts["extras_without_use"]))
     console.print(lines)
 
 
@@ -148,7 +160,3 @@ def _bandwidth(measured: dict[str, Any] | None) -> str:
 
 def _state(what: str, problem: str | None) -> str:
     return f"[red]✗[/red] {escape(problem)}" if problem else f"[green]✓[/green] {escape(what)}"
-
-
-def _remedy(extra: str, missing: list[str]) -> str:
-    return f"  [dim]{', '.join(missing)}:[/dim] pip install 'mlops_runtime\\[{extra}]'" if missing else ""

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from mlops_runtime import active_isa
-from mlops_runtime.cli.doctor import _EXTRAS
 from mlops_runtime.cli.main import run
 from mlops_runtime.core.settings import settings
 
@@ -35,20 +34,23 @@ def test_it_leaves_no_trace(home: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert not home.exists()
 
 
-def test_every_extra_is_examined() -> None:
+def test_every_declared_extra_is_either_of_use_or_said_to_be_of_none(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = _examine(capsys)
     declared = set(metadata.metadata("mlops_runtime").get_all("Provides-Extra") or [])
-    assert declared - set(_EXTRAS) == {"all", "bench", "test"}
+    assert declared - {"all", "bench", "test"} == set(facts["extras"]) | set(facts["extras_without_use"])
 
 
 def test_what_is_missing_comes_with_the_command_that_installs_it(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = ["numpy>=2; extra == 'lake'", "surely-not-installed>=1; extra == 'lake'"]
+    wanted = ["numpy>=2; extra == 'pg'", "surely-not-installed>=1; extra == 'pg'"]
     monkeypatch.setattr(metadata, "requires", lambda _: wanted)
     monkeypatch.setenv("COLUMNS", "200")
-    assert _examine(capsys)["extras"]["lake"] == ["surely-not-installed"]
+    assert _examine(capsys)["extras"]["pg"]["missing"] == ["surely-not-installed"]
     assert run(["doctor"]) == 0
-    assert "surely-not-installed: pip install 'mlops_runtime[lake]'" in capsys.readouterr().out
+    assert "missing surely-not-installed: pip install 'mlops_runtime[pg]'" in capsys.readouterr().out
 
 
 def test_a_home_that_cannot_be_written_is_told_and_fails(
