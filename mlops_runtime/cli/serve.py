@@ -1,0 +1,123 @@
+"""`mlrt serve`: an inference server for bundles and registry aliases."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from mlops_runtime.cli.output import json_option
+
+if TYPE_CHECKING:
+    from mlops_runtime.serving.service import Service
+
+__all__ = ["serve"]
+
+_MIB = 1 << 20
+
+
+@click.command()
+@click.argument("models", nargs=-1, required=True, metavar="BUNDLE|NAME@ALIAS…")
+@click.option(
+    "--http", "address", default="127.0.0.1:8000", show_default=True, help="HOST:PORT; port 0 takes a free one."
+)
+@click.option("--insecure", is_flag=True, help="Allow a host that is not loopback: no authentication, no encryption.")
+@click.option(
+    "--poll-seconds", default=1.0, show_default=True, type=click.FloatRange(0.05), help="How often aliases are read."
+)
+@click.option(
+    "--drain-seconds",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="How long a stopping server still answers.",
+)
+@click.option(
+    "--timeout-seconds",
+    default=30.0,
+    show_default=True,
+    type=click.FloatRange(0.1),
+    help="To receive a request, and to answer it.",
+)
+@click.option(
+    "--max-body-mib", default=64, show_default=True, type=click.IntRange(1, 1024), help="Largest request body."
+)
+@click.option(
+    "--ready-file", type=click.Path(dir_okay=False, path_type=Path), help="Write the ready line's JSON here too."
+)
+@json_option
+def serve(
+    models: tuple[str, ...],
+    address: str,
+    insecure: bool,
+    poll_seconds: float,
+    drain_seconds: float,
+    timeout_seconds: float,
+    max_body_mib: int,
+    ready_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Serve bundle directories and registry references over the Open Inference Protocol.
+
+    A reference NAME@ALIAS is followed while the server runs, canary included; NAME@3 stays at version 3;
+    NEW_NAME=BUNDLE serves a directory under another name. Ready means: one line on stdout with --json.
+    MLRT_LOG_LEVEL=INFO turns on the access log, MLRT_LOG_FORMAT=json makes it JSON.
+    """
+    from mlops_runtime.core.durable import durable_write
+    from mlops_runtime.core.logs import configure_logging
+    from mlops_runtime.serving.models import ModelTable
+    from mlops_runtime.serving.server import bind, run
+    from mlops_runtime.serving.service import Service, ServiceOptions
+    from mlops_runtime.serving.sources import open_source
+
+    configure_logging()
+    listener = bind(address, insecure=insecure)
+    options = ServiceOptions(
+        body_bytes=max_body_mib * _MIB,
+        receive_s=timeout_seconds,
+        score_s=timeout_seconds,
+        poll_s=poll_seconds,
+        drain_s=drain_seconds,
+    )
+    service = Service(ModelTable(open_source(text) for text in models), options)
+
+    def announce() -> None:
+        ready = _ready(service, listener.getsockname())
+        if ready_file is not None:
+            durable_write(ready_file, json.dumps(ready).encode())
+        if as_json:
+            click.echo(json.dumps(ready, sort_keys=True))
+            sys.stdout.flush()
+        else:
+            _banner(service, ready["url"])
+
+    run(service, listener, on_ready=announce)
+
+
+def _ready(service: Service, bound: tuple[Any, ...]) -> dict[str, Any]:
+    host, port = bound[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    models = {name: [served.version for served in split.versions] for name, split in service.table.models.items()}
+    return {"url": url, "pid": os.getpid(), "models": models}
+
+
+def _banner(service: Service, url: str) -> None:
+    from mlops_runtime.serving.example import curl_command
+
+    console = Console(highlight=False)
+    console.print(f"[bold]Serving[/bold] on {url} — stop with Ctrl-C")
+    for name, split in service.table.models.items():
+        served = split.stable
+        console.print(
+            f"  [bold]{name}[/bold] version {served.version}, {served.model.task}, "
+            f"{len(served.signature.inputs)} inputs, bundle {served.digest[:16]}"
+        )
+    first = next(iter(service.table.models.values())).stable
+    console.print(f"[bold]Metrics[/bold] {url}/metrics · [bold]drift[/bold] {url}/v1/models/{first.name}/drift")
+    console.print("[bold]Try it[/bold]")
+    click.echo(curl_command(first, url))

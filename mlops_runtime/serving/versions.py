@@ -1,0 +1,91 @@
+"""One served version of a model: its bundle made runnable, its signature, and the watch over its traffic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from mlops_runtime.data import conform
+from mlops_runtime.registry import Bundle, Manifest, Model, Scores
+from mlops_runtime.serving.request import InferRequest
+from mlops_runtime.serving.response import Answer
+from mlops_runtime.serving.signature import Signature, TensorSpec
+from mlops_runtime.serving.watch import DriftWatch
+
+__all__ = ["ServedVersion"]
+
+_PLATFORM = "mlops_runtime_bundle"
+
+
+@dataclass(frozen=True, slots=True)
+class ServedVersion:
+    """A version that answers requests. Immutable but for its watch; safe to share between threads."""
+
+    name: str
+    version: str
+    model: Model
+    signature: Signature
+    watch: DriftWatch
+
+    @classmethod
+    def load(cls, name: str, version: str, bundle: Bundle) -> ServedVersion:
+        """Load a verified bundle. Raises MlrtError when a part of it cannot be used."""
+        model = Model.load(bundle)
+        return cls(name, version, model, _signature(bundle.manifest), DriftWatch(bundle.baseline, model.classes))
+
+    @property
+    def digest(self) -> str:
+        """The digest of the bundle that answers."""
+        return self.model.bundle.digest
+
+    def inputs(self, request: InferRequest) -> pa.Table:
+        """Turn a request into cleaned columns, by the same `conform` as training. Raises DataError naming the input."""
+        table = conform(self.signature.table(request), self.model.schema, where="request")
+        self.signature.refuse_missing(table)
+        return table
+
+    def answer(self, scores: Scores, request_id: str) -> Answer:
+        """Name what was scored: outputs, and the digests of the bundle and the feature program that made them."""
+        outputs: dict[str, Any] = {"label": scores.label, "probability": scores.probability}
+        parameters = {"bundle_digest": self.digest, "program_digest": self.model.program.digest}
+        return Answer(self.name, self.version, request_id, parameters, outputs)
+
+    def metadata(self, versions: list[str]) -> dict[str, Any]:
+        """Return the Open Inference Protocol's model metadata; `versions` are all that are served under this name."""
+        return {
+            "name": self.name,
+            "versions": versions,
+            "platform": _PLATFORM,
+            "inputs": [
+                {
+                    "name": spec.name,
+                    "datatype": spec.datatype,
+                    "shape": list(spec.shape),
+                    "parameters": {"nullable": spec.nullable},
+                }
+                for spec in self.signature.inputs
+            ],
+            "outputs": [
+                {"name": spec.name, "datatype": spec.datatype, "shape": list(spec.shape)}
+                for spec in self.signature.outputs
+            ],
+            "parameters": {
+                "bundle_digest": self.digest,
+                "program_digest": self.model.program.digest,
+                "task": self.model.task,
+                "classes": list(self.model.classes),
+            },
+        }
+
+
+def _signature(manifest: Manifest) -> Signature:
+    sizes = {"N": -1, "K": len(manifest.classes)}
+    return Signature(
+        inputs=tuple(TensorSpec(entry.name, entry.datatype, nullable=entry.nullable) for entry in manifest.inputs),
+        outputs=tuple(
+            TensorSpec(entry.name, entry.datatype, tuple(sizes[size] for size in entry.shape))
+            for entry in manifest.outputs
+        ),
+    )
