@@ -1,0 +1,9 @@
+"""Monitoring: a baseline of the reference, exact mergeable counts of live data, and calibrated drift verdicts."""
+
+from __future__ import annotations
+
+from mlops_runtime.monitoring.baseline import Baseline
+from mlops_runtime.monitoring.monitor import Monitor, compare
+from mlops_runtime.monitoring.report import ColumnDrift, DatasetDrift, DriftReport
+
+__all__ = ["Baseline", "ColumnDrift", "DatasetDrift", "DriftReport", "Monitor", "compare"]

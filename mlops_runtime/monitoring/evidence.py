@@ -1,0 +1,101 @@
+"""Which bins moved: the evidence behind a column's verdict, and what its plot shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlops_runtime.monitoring.edges import interpolated_cdf, quantile
+from mlops_runtime.monitoring.statistics import equal_mass_groups
+from mlops_runtime.monitoring.summary import CategoricalSummary, ColumnSummary, NumericSummary
+
+__all__ = ["BinShares", "moved_bins", "plot_bins"]
+
+_PLOT_BINS = 48
+_PLOT_CATEGORIES = 12
+_TAIL = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class BinShares:
+    """One bin: its share of the values that are present, before and now. low and high are None for a category."""
+
+    label: str
+    low: float | None
+    high: float | None
+    reference: float
+    current: float
+
+
+def moved_bins(reference: ColumnSummary, current: ColumnSummary, *, top: int = 5) -> tuple[BinShares, ...]:
+    """Return the bins whose share changed most: the reference's deciles, or categories; none without values."""
+    bins = [bin_ for bin_ in _evidence_bins(reference, current) if bin_.reference != bin_.current]
+    return tuple(sorted(bins, key=lambda bin_: -abs(bin_.current - bin_.reference))[:top])
+
+
+def plot_bins(reference: ColumnSummary, current: ColumnSummary) -> list[BinShares]:
+    """Return what to draw: equal-width bins over the bulk of both samples, or the most frequent categories.
+
+    The bulk is between the 0.5 % and 99.5 % quantiles of either side, and reaches beyond the reference's range by at
+    most the width of the reference's own, so one outlier does not flatten the picture.
+    """
+    if isinstance(reference, NumericSummary) and isinstance(current, NumericSummary):
+        return _equal_width(reference, current) if reference.finite and current.finite else []
+    common = sorted(_evidence_bins(reference, current), key=lambda bin_: -(bin_.reference + bin_.current))
+    return common[:_PLOT_CATEGORIES]
+
+
+def _evidence_bins(reference: ColumnSummary, current: ColumnSummary) -> list[BinShares]:
+    if isinstance(reference, NumericSummary) and isinstance(current, NumericSummary):
+        return _deciles(reference, current) if reference.finite and current.finite else []
+    if isinstance(reference, CategoricalSummary) and isinstance(current, CategoricalSummary):
+        return _categories(reference, current) if reference.present and current.present else []
+    return []
+
+
+def _deciles(reference: NumericSummary, current: NumericSummary) -> list[BinShares]:
+    groups, edges = equal_mass_groups(reference.counts), reference.edges
+    bins = []
+    for group in np.unique(groups):
+        slots = np.flatnonzero(groups == group)
+        low = -np.inf if slots[0] == 0 else float(edges[slots[0] - 1])
+        high = np.inf if slots[-1] == len(edges) else float(edges[slots[-1]])
+        before = float(reference.counts[slots].sum() / reference.finite)
+        now = float(current.counts[slots].sum() / current.finite)
+        bins.append(BinShares(_interval(low, high), low, high, before, now))
+    return bins
+
+
+def _interval(low: float, high: float) -> str:
+    """Name the values in (low, high] by the least and the greatest of them."""
+    least = np.nextafter(low, np.inf)
+    if np.isinf(low):
+        return f"< {np.nextafter(high, np.inf):.6g}"
+    if np.isinf(high):
+        return f"> {low:.6g}"
+    return f"= {high:.6g}" if least == high else f"{least:.6g} .. {high:.6g}"
+
+
+def _categories(reference: CategoricalSummary, current: CategoricalSummary) -> list[BinShares]:
+    labels = (*reference.categories, "(other)", "(new category)")
+    before = np.append(reference.counts, [reference.other, reference.new]) / reference.present
+    now = np.append(current.counts, [current.other, current.new]) / current.present
+    shares = zip(labels, before.tolist(), now.tolist(), strict=True)
+    return [BinShares(label, None, None, p, q) for label, p, q in shares if p or q]
+
+
+def _equal_width(reference: NumericSummary, current: NumericSummary) -> list[BinShares]:
+    sides = (reference, current)
+    ends = [(one.edges, one.counts, one.minimum, one.maximum) for one in sides]
+    reach = quantile(*ends[0], 1.0 - _TAIL) - quantile(*ends[0], _TAIL)
+    low = max(min(quantile(*one, _TAIL) for one in ends), reference.minimum - reach)
+    high = min(max(quantile(*one, 1.0 - _TAIL) for one in ends), reference.maximum + reach)
+    if not low < high:
+        low, high = low - 0.5, high + 0.5
+    grid = np.linspace(low, high, _PLOT_BINS + 1)
+    shares = [np.diff(np.interp(grid, *interpolated_cdf(*one), left=0.0, right=1.0)) for one in ends]
+    return [
+        BinShares(f"{left:.6g} .. {right:.6g}", float(left), float(right), float(p), float(q))
+        for left, right, p, q in zip(grid[:-1], grid[1:], *shares, strict=True)
+    ]

@@ -1,0 +1,112 @@
+"""Watching live data: count every batch over the baseline's bins, report whenever asked."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import pyarrow as pa
+
+from mlops_runtime.core.errors import SchemaError, problem
+from mlops_runtime.monitoring.baseline import Baseline
+from mlops_runtime.monitoring.report import DriftReport, build_report
+from mlops_runtime.monitoring.state import state_for
+from mlops_runtime.monitoring.summary import ColumnSummary
+from mlops_runtime.monitoring.table import as_table, kind_of, native_columns
+
+__all__ = ["Monitor", "compare"]
+
+
+class Monitor:
+    """Counts batches against a baseline; memory does not grow with the data.
+
+    merge of two monitors equals one monitor that saw both streams, bit for bit. Not safe for concurrent updates: give
+    each thread its own and merge.
+    """
+
+    def __init__(self, baseline: Baseline) -> None:
+        self._baseline = baseline
+        self.reset()
+
+    @property
+    def rows(self) -> int:
+        """Rows counted since the last reset."""
+        return self._rows
+
+    def reset(self) -> None:
+        """Forget everything counted, for example at the end of a window."""
+        self._rows = 0
+        self._states = {name: state_for(summary) for name, summary in self._baseline.columns.items()}
+
+    def update(self, table: pa.Table) -> Self:
+        """Count a batch (any Arrow-able object); columns the baseline lacks are ignored, absent ones count no rows.
+
+        Raises SchemaError, before anything is counted, for a string column where the baseline has numbers or the
+        other way round.
+        """
+        batch = as_table(table)
+        wrong = _wrong_kinds(self._baseline, batch)
+        if wrong:
+            raise SchemaError("; ".join(wrong.values()))
+        names = [name for name in batch.column_names if name in self._states]
+        view = native_columns(batch, {name: self._baseline.columns[name].kind for name in names})
+        for column, name in enumerate(names):
+            self._states[name].update(view, column)
+        self._rows += batch.num_rows
+        return self
+
+    def merge(self, other: Monitor) -> Self:
+        """Add what another monitor of the same baseline counted. Raises SchemaError for another baseline."""
+        if other._baseline.to_files() != self._baseline.to_files():
+            raise SchemaError("Monitor.merge: expected the same baseline, got another — merge like with like")
+        for name, state in self._states.items():
+            state.merge(other._states[name])  # type: ignore[arg-type]
+        self._rows += other._rows
+        return self
+
+    def summaries(self) -> dict[str, ColumnSummary]:
+        """Return the counts so far, by column."""
+        return {name: state.summary() for name, state in self._states.items()}
+
+    def report(self) -> DriftReport:
+        """Compare what was counted with the baseline."""
+        return build_report(self._baseline.columns, self.summaries(), rows=self._rows)
+
+
+def compare(reference: pa.Table, current: pa.Table, *, bins: int = 256) -> DriftReport:
+    """Compare two tables (any Arrow-able objects) column by column.
+
+    Columns only one side has, or whose kind changed, do not stop the comparison: the report's `notes` name them, and a
+    column that is gone or no longer of its kind has drifted. Raises ConfigError for unusable `bins`.
+
+    >>> same = pa.table({"x": [float(v) for v in range(100)]})
+    >>> compare(same, same).dataset.drifted
+    False
+    """
+    before, now = as_table(reference), as_table(current)
+    baseline = Baseline.fit(before, bins=bins)
+    wrong = _wrong_kinds(baseline, now)
+    notes = [f"column `{name}`: its type is not monitored" for name in baseline.skipped]
+    notes += [f"column `{name}`: only in the reference" for name in _only_in(before, now)]
+    notes += [f"column `{name}`: only in the current data" for name in _only_in(now, before)]
+    monitor = Monitor(baseline).update(now.drop_columns(list(wrong)))
+    return build_report(baseline.columns, monitor.summaries(), rows=now.num_rows, notes=(*notes, *wrong.values()))
+
+
+def _only_in(table: pa.Table, other: pa.Table) -> list[str]:
+    return [name for name in table.column_names if name not in set(other.column_names)]
+
+
+def _wrong_kinds(baseline: Baseline, table: pa.Table) -> dict[str, str]:
+    """Return an error message for each column whose kind is not the baseline's; an all-null column fits any kind."""
+    wrong = {}
+    for field in table.schema:
+        summary = baseline.columns.get(field.name)
+        if summary is None or kind_of(field.type) == summary.kind or pa.types.is_null(field.type):
+            continue
+        wrong[field.name] = problem(
+            expected=f"a {summary.kind} column",
+            got=str(field.type),
+            where=f"column `{field.name}`",
+            next_step="convert it, or fit the baseline again",
+        )
+    return wrong

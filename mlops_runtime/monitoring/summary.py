@@ -1,0 +1,238 @@
+"""What a column's counts come to: plain, frozen, mergeable and serialisable; the baseline is made of these.
+
+Merging adds integers, so merge(a, b) equals the summary of the concatenated rows bit for bit, in any order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops_runtime.core.digest import from_hex_float, hex_float
+from mlops_runtime.core.errors import SchemaError, problem
+
+__all__ = [
+    "MAX_EXAMPLES",
+    "CategoricalSummary",
+    "ColumnSummary",
+    "NumericSummary",
+    "first_examples",
+    "summary_from_dict",
+]
+
+_SUM_UNIT = 1074
+MAX_EXAMPLES = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NumericSummary:
+    """A numeric column. `counts[i]` finite values lie in (edges[i-1], edges[i]]; the two ends are open.
+
+    total, total_of_squares: exact sums, integers in units of 2**-1074 and 2**-2148 (`_native.Moments.sums`).
+    """
+
+    kind: ClassVar[Literal["numeric"]] = "numeric"
+    rows: int
+    missing: int
+    positive_infinite: int
+    negative_infinite: int
+    edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    minimum: float
+    maximum: float
+    total: int
+    total_of_squares: int
+
+    @property
+    def finite(self) -> int:
+        """How many values the histogram holds."""
+        return int(self.counts.sum())
+
+    @property
+    def mean(self) -> float:
+        """Mean of the finite values, rounded once; NaN when there is none."""
+        return float(Fraction(self.total, self.finite << _SUM_UNIT)) if self.finite else math.nan
+
+    @property
+    def standard_deviation(self) -> float:
+        """Population standard deviation of the finite values, from exact sums; NaN when there is none."""
+        n = self.finite
+        if n == 0:
+            return math.nan
+        above, below = n * self.total_of_squares - self.total**2, n * n << (2 * _SUM_UNIT)
+        return math.isqrt(above * below) / below
+
+    def merge(self, other: NumericSummary) -> NumericSummary:
+        """Return the summary of both parts. Raises SchemaError when the edges differ."""
+        if not np.array_equal(self.edges, other.edges):
+            raise SchemaError(
+                "merge: expected two summaries over the same edges, got different ones — use one baseline"
+            )
+        return NumericSummary(
+            rows=self.rows + other.rows,
+            missing=self.missing + other.missing,
+            positive_infinite=self.positive_infinite + other.positive_infinite,
+            negative_infinite=self.negative_infinite + other.negative_infinite,
+            edges=self.edges,
+            counts=self.counts + other.counts,
+            minimum=float(np.fmin(self.minimum, other.minimum)),
+            maximum=float(np.fmax(self.maximum, other.maximum)),
+            total=self.total + other.total,
+            total_of_squares=self.total_of_squares + other.total_of_squares,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values: floats as C99 hex, the exact sums as decimal strings."""
+        return {
+            "kind": self.kind,
+            "rows": self.rows,
+            "missing": self.missing,
+            "positive_infinite": self.positive_infinite,
+            "negative_infinite": self.negative_infinite,
+            "edges": [hex_float(edge) for edge in self.edges],
+            "counts": self.counts.tolist(),
+            "minimum": hex_float(self.minimum),
+            "maximum": hex_float(self.maximum),
+            "total": str(self.total),
+            "total_of_squares": str(self.total_of_squares),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], *, where: str) -> NumericSummary:
+        """Read what `to_dict` wrote. Raises SchemaError when it is not consistent."""
+        summary = cls(
+            rows=int(values["rows"]),
+            missing=int(values["missing"]),
+            positive_infinite=int(values["positive_infinite"]),
+            negative_infinite=int(values["negative_infinite"]),
+            edges=np.array([from_hex_float(edge) for edge in values["edges"]], np.float64),
+            counts=np.array(values["counts"], np.int64),
+            minimum=from_hex_float(values["minimum"]),
+            maximum=from_hex_float(values["maximum"]),
+            total=int(values["total"]),
+            total_of_squares=int(values["total_of_squares"]),
+        )
+        edges, special = summary.edges, summary.positive_infinite + summary.negative_infinite
+        ordered = len(edges) > 0 and bool(np.isfinite(edges).all()) and bool((np.diff(edges) > 0).all())
+        _require(ordered, where, "finite, strictly increasing edges", "others")
+        _require(len(summary.counts) == len(edges) + 1, where, f"{len(edges) + 1} counts", str(len(summary.counts)))
+        _require_total(summary.counts, summary.missing + special, summary.rows, where)
+        return summary
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CategoricalSummary:
+    """A string column. `counts[i]` rows hold `categories[i]`.
+
+    other: rows with a value beyond the kept categories, when the reference had more of them than it keeps
+    (`truncated`; new categories cannot be told from those then). new: rows with a category the reference did not
+    have; new_examples: the first few of them in byte order. singletons, doubletons: how many categories occurred once
+    and twice (reference only), from which the expected share of unseen categories follows.
+    """
+
+    kind: ClassVar[Literal["categorical"]] = "categorical"
+    rows: int
+    missing: int
+    categories: tuple[str, ...]
+    counts: NDArray[np.int64]
+    other: int
+    new: int
+    new_examples: tuple[str, ...]
+    truncated: bool
+    singletons: int
+    doubletons: int
+
+    @property
+    def present(self) -> int:
+        """How many rows are not missing."""
+        return self.rows - self.missing
+
+    def merge(self, other: CategoricalSummary) -> CategoricalSummary:
+        """Return the summary of both parts. Raises SchemaError when the categories differ."""
+        if self.categories != other.categories:
+            raise SchemaError("merge: expected two summaries over the same categories, got others — use one baseline")
+        return replace(
+            self,
+            rows=self.rows + other.rows,
+            missing=self.missing + other.missing,
+            counts=self.counts + other.counts,
+            other=self.other + other.other,
+            new=self.new + other.new,
+            new_examples=first_examples((*self.new_examples, *other.new_examples)),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "kind": self.kind,
+            "rows": self.rows,
+            "missing": self.missing,
+            "categories": list(self.categories),
+            "counts": self.counts.tolist(),
+            "other": self.other,
+            "new": self.new,
+            "new_examples": list(self.new_examples),
+            "truncated": self.truncated,
+            "singletons": self.singletons,
+            "doubletons": self.doubletons,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], *, where: str) -> CategoricalSummary:
+        """Read what `to_dict` wrote. Raises SchemaError when it is not consistent."""
+        summary = cls(
+            rows=int(values["rows"]),
+            missing=int(values["missing"]),
+            categories=tuple(str(category) for category in values["categories"]),
+            counts=np.array(values["counts"], np.int64),
+            other=int(values["other"]),
+            new=int(values["new"]),
+            new_examples=tuple(str(example) for example in values["new_examples"]),
+            truncated=bool(values["truncated"]),
+            singletons=int(values["singletons"]),
+            doubletons=int(values["doubletons"]),
+        )
+        distinct = len(set(summary.categories)) == len(summary.categories) == len(summary.counts)
+        _require(distinct, where, "distinct categories with a count each", "others")
+        _require_total(summary.counts, summary.missing + summary.other + summary.new, summary.rows, where)
+        return summary
+
+
+ColumnSummary = NumericSummary | CategoricalSummary
+
+
+def first_examples(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the first few distinct values in byte order: a sample that does not depend on the order of merging."""
+    return tuple(sorted(set(values), key=lambda value: value.encode())[:MAX_EXAMPLES])
+
+
+def summary_from_dict(values: Mapping[str, Any], *, where: str) -> ColumnSummary:
+    """Read a summary of either kind. Raises SchemaError naming `where` for anything `to_dict` did not write."""
+    kinds = {kind.kind: kind for kind in (NumericSummary, CategoricalSummary)}
+    try:
+        return kinds[values["kind"]].from_dict(values, where=where)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, SchemaError):
+            raise
+        got = f"{type(error).__name__}: {error}"
+        raise SchemaError(problem(expected="a column summary", got=got, where=where, next_step=_REFIT)) from error
+
+
+_REFIT = "fit the baseline again"
+
+
+def _require(holds: bool, where: str, expected: str, got: str) -> None:
+    if not holds:
+        raise SchemaError(problem(expected=expected, got=got, where=where, next_step=_REFIT))
+
+
+def _require_total(counts: NDArray[np.int64], special: int, rows: int, where: str) -> None:
+    counted = int(counts.sum()) + special
+    whole = counted == rows and special >= 0 and bool((counts >= 0).all())
+    _require(whole, where, f"counts that add up to {rows} rows", str(counted))
