@@ -38,6 +38,7 @@ test: setup ## Set up everything, then run every test
 	@$(BIN)/pytest
 
 setup: $(VENV)/.test-ready ## Set up everything the tests, the linters and the benchmarks need
+	@true
 
 lint: setup ## Formatting, lint, types, the native module's stubs, the layers
 	@$(BIN)/ruff check .
