@@ -129,7 +129,7 @@ def _timestamp(values: pa.ChunkedArray, column: Column, schema: Schema, where: s
     kind = values.type
     if is_text(kind):
         return _parse(values, TIMESTAMP, column, schema, where)
-    if pa.types.is_null(kind) or pa.types.is_temporal(kind) and not pa.types.is_time(kind):
+    if pa.types.is_null(kind) or (pa.types.is_temporal(kind) and not pa.types.is_time(kind)):
         try:
             naive_safe = values.cast(pa.timestamp("us")) if pa.types.is_date(kind) else values
             return naive_safe.cast(TIMESTAMP, safe=False)
