@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
+import socket
+import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+import sqlalchemy as sa
 
+from mlops_runtime.core.db import engine
+from mlops_runtime.core.digest import sha256_bytes
+from mlops_runtime.core.ids import new_id
+from mlops_runtime.core.lineage import Edge, Node
 from mlops_runtime.core.settings import settings
+from mlops_runtime.data import Column, Schema
+from mlops_runtime.registry import Bundle, BundleContents, write_bundle
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOAK_FACTOR = int(os.environ.get("MLRT_SOAK", "1"))
 _EXAMPLES = 50
+_POSTGRESQL = Path("/usr/lib/postgresql/15/bin")
 
 hypothesis.settings.register_profile(
     "mlrt", max_examples=_EXAMPLES * SOAK_FACTOR, deadline=None, derandomize=SOAK_FACTOR == 1, print_blob=True
@@ -74,3 +87,92 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     settings.cache_clear()
     yield folder
     settings.cache_clear()
+
+
+def _as_postgres(*command: str | Path) -> None:
+    """Run one of PostgreSQL's programs; it refuses to run as root, so root hands over to the user `postgres`."""
+    prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    subprocess.run([*prefix, *map(str, command)], check=True, stdout=subprocess.DEVNULL, timeout=60)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[sa.URL]:
+    """A real PostgreSQL server on a free loopback port, thrown away afterwards."""
+    if not (_POSTGRESQL / "initdb").is_file():
+        pytest.skip("no PostgreSQL 15 — apt-get install -y --no-install-recommends postgresql-15")
+    folder = Path(tempfile.mkdtemp(prefix="mlrt-postgresql-"))
+    if os.geteuid() == 0:
+        os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+    try:
+        _as_postgres(_POSTGRESQL / "initdb", "-D", folder / "data", "-U", "mlrt", "-A", "trust", "-E", "UTF8", "--no-sync")
+        control = (_POSTGRESQL / "pg_ctl", "-D", folder / "data", "-w")
+        _as_postgres(*control, "-l", folder / "log", "-o", options, "start")
+        yield sa.URL.create("postgresql+psycopg", "mlrt", host="127.0.0.1", port=port, database="postgres")
+        _as_postgres(*control, "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A fresh home and database for this test, once on SQLite and once on PostgreSQL; gives the backend's name."""
+    if request.param == "postgresql":
+        server: sa.URL = request.getfixturevalue("postgresql")
+        url = server.set(database=new_id("test"))
+        admin = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {url.database}")
+        admin.dispose()
+        monkeypatch.setenv("MLRT_DATABASE_URL", url.render_as_string(hide_password=False))
+        settings.cache_clear()
+    yield request.param
+    engine().dispose()
+
+
+@dataclass(frozen=True)
+class OpaqueFiles:
+    """The program or baseline of a bundle whose test does not look inside."""
+
+    files: Mapping[str, bytes]
+
+    @property
+    def digest(self) -> str:
+        return sha256_bytes(b"".join(self.files.values()))
+
+    def to_files(self) -> dict[str, bytes]:
+        return dict(self.files)
+
+
+def _contents() -> BundleContents:
+    dataset, model = Node("dataset", "claims.csv", "d" * 64), Node("model", "claims", "e" * 64)
+    return BundleContents(
+        name="claims",
+        task="binary",
+        model_kind="linear",
+        target="fraud",
+        classes=("no", "yes"),
+        threshold=0.3,
+        schema=Schema((Column("amount", "number"), Column("policy", "integer"), Column("city", "string"))),
+        model_onnx=b"model bytes",
+        program=OpaqueFiles({"program.json": b"{}", "tables/city.arrow": b"arrow bytes"}),
+        baseline=OpaqueFiles({"baseline.json": b"{}"}),
+        metrics={"roc_auc": 0.9},
+        gates={"passed": True},
+        card="# claims",
+        lineage=(Edge(dataset, model, "train"),),
+    )
+
+
+@pytest.fixture
+def make_bundle(home: Path, tmp_path: Path) -> Callable[..., Bundle]:
+    """Write a signed bundle; every call makes another one. Keywords replace fields of its `BundleContents`."""
+
+    def make(**changes: Any) -> Bundle:
+        number = len(list(tmp_path.glob("bundle-*")))
+        changes.setdefault("card", f"# claims, bundle {number}")
+        return write_bundle(tmp_path / f"bundle-{number}", replace(_contents(), **changes))
+
+    return make

@@ -113,7 +113,8 @@ def verify(subject: str, as_json: bool) -> None:
     path = Path(subject)
     bundle = Bundle.open(path) if path.is_dir() else Registry().open(subject)
     files, key = len(bundle.manifest.files), bundle.signature.key_id
-    text = f"[green]verified[/] {escape(subject)}: {files} files, sha256 {bundle.digest[:_SHOWN_DIGEST]}, signed by key {key}"
+    evidence = f"{files} files, sha256 {bundle.digest[:_SHOWN_DIGEST]}, signed by key {key}"
+    text = f"[green]verified[/] {escape(subject)}: {evidence}"
     payload = {"verified": True, "digest": bundle.digest, "key_id": key, "files": files}
     emit(payload, as_json=as_json, render=lambda console: console.print(text))
 

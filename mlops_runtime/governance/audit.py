@@ -152,7 +152,7 @@ def _replay(uow: UnitOfWork) -> Iterator[AuditState]:
 
 def _check_outbox(uow: UnitOfWork) -> None:
     leaves = uow.connection.execute(sa.select(audit_leaf.c.index, audit_leaf.c.leaf)).all()
-    events = dict(uow.connection.execute(sa.select(outbox.c.id, outbox.c.event)).tuples().all())
+    events = {row.id: row.event for row in uow.connection.execute(sa.select(outbox.c.id, outbox.c.event))}
     for index, leaf in leaves:
         if events.pop(json.loads(leaf)["id"], None) != leaf.decode():
             raise _broken(index, "the same event in the outbox", "another or none")
