@@ -114,8 +114,7 @@ def _pool(counts: I64, groups: I64) -> I64:
 
 def _shift(name: str, p_value: float, distance: float, psi: float) -> Evidence:
     """The distribution's evidence: the louder of a distance (KS, total variation) and PSI; both have the floor 0.1."""
-    size = "major shift" if max(distance, psi) >= _MAJOR else "shift"
-    words = f"{size} ({name.upper()} {distance:.2f}, PSI {psi:.2f})"
+    words = "major shift" if max(distance, psi) >= _MAJOR else "moderate shift"
     effect, effect_name = max((distance, name), (psi, "psi"))
     return Evidence(effect_name, p_value, effect, effect / _FLOOR, words)
 

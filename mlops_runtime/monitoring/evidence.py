@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlops_runtime.monitoring.edges import interpolated_cdf, quantile
 from mlops_runtime.monitoring.statistics import equal_mass_groups
@@ -71,10 +73,10 @@ def _interval(low: float, high: float) -> str:
     """Name the values in (low, high] by the least and the greatest of them."""
     least = np.nextafter(low, np.inf)
     if np.isinf(low):
-        return f"< {np.nextafter(high, np.inf):.6g}"
+        return f"< {np.nextafter(high, np.inf) + 0.0:.6g}"
     if np.isinf(high):
         return f"> {low:.6g}"
-    return f"= {high:.6g}" if least == high else f"{least:.6g} .. {high:.6g}"
+    return f"= {high:.6g}" if least == high else f"{least + 0.0:.6g} .. {high:.6g}"
 
 
 def _categories(reference: CategoricalSummary, current: CategoricalSummary) -> list[BinShares]:
@@ -85,15 +87,28 @@ def _categories(reference: CategoricalSummary, current: CategoricalSummary) -> l
     return [BinShares(label, None, None, p, q) for label, p, q in shares if p or q]
 
 
+def _is_whole(edges: NDArray[np.float64]) -> bool:
+    """Whether the edges suggest whole numbers; an atom's left edge is the float below it."""
+    above = np.nextafter(edges, np.inf)
+    return bool(np.all((edges == np.round(edges)) | (above == np.round(above))))
+
+
+def _grid(low: float, high: float, *, whole: bool) -> NDArray[np.float64]:
+    """Return bin limits over [low, high]; for whole numbers as many of them in each bin, or the plot would show combs."""
+    if whole and high - low < 2**52:
+        low, high = math.floor(low), math.ceil(high)
+        width = math.ceil((high - low + 1) / _PLOT_BINS)
+        return np.arange(low - 0.5, high + width, width)
+    return np.linspace(low, high, _PLOT_BINS + 1) if low < high else np.array([low - 0.5, high + 0.5])
+
+
 def _equal_width(reference: NumericSummary, current: NumericSummary) -> list[BinShares]:
     sides = (reference, current)
     ends = [(one.edges, one.counts, one.minimum, one.maximum) for one in sides]
     reach = quantile(*ends[0], 1.0 - _TAIL) - quantile(*ends[0], _TAIL)
     low = max(min(quantile(*one, _TAIL) for one in ends), reference.minimum - reach)
     high = min(max(quantile(*one, 1.0 - _TAIL) for one in ends), reference.maximum + reach)
-    if not low < high:
-        low, high = low - 0.5, high + 0.5
-    grid = np.linspace(low, high, _PLOT_BINS + 1)
+    grid = _grid(float(low), float(high), whole=_is_whole(reference.edges))
     shares = [np.diff(np.interp(grid, *interpolated_cdf(*one), left=0.0, right=1.0)) for one in ends]
     return [
         BinShares(f"{left:.6g} .. {right:.6g}", float(left), float(right), float(p), float(q))
