@@ -12,10 +12,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from mlops_runtime.core.errors import CapacityError, ConfigError
 
-__all__ = ["durable_directory", "durable_write", "fsync_directory"]
+__all__ = ["durable_directory", "durable_stream", "durable_write", "fsync_directory"]
 
 
 def fsync_directory(path: Path) -> None:
@@ -41,13 +42,23 @@ def durable_write(path: Path, data: bytes) -> None:
     Raises CapacityError when the disk is full and ConfigError when the place is not writable; either way the previous
     content is untouched and no temporary file stays behind.
     """
+    with durable_stream(path) as stream:
+        stream.write(data)
+
+
+@contextlib.contextmanager
+def durable_stream(path: Path) -> Iterator[BinaryIO]:
+    """Yield a stream whose bytes become the content of `path`, whole, when the block ends without an error.
+
+    Raises as `durable_write` does; on any error the previous content of `path` is untouched.
+    """
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         temporary = Path(name)
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)

@@ -1,0 +1,36 @@
+"""Metrics on NumPy alone, so that `mlrt evaluate` needs only the base install.
+
+Each metric takes rows with weights: a bootstrap resample is nothing but integer weights, so intervals cost no sorting.
+"""
+
+from mlops_runtime.training.metrics.binary import BinaryStatistics, choose_threshold
+from mlops_runtime.training.metrics.bootstrap import Statistics, intervals
+from mlops_runtime.training.metrics.calibration import calibration_table
+from mlops_runtime.training.metrics.groups import (
+    MINIMUM_GROUP_ROWS,
+    Groups,
+    binary_groups,
+    multiclass_groups,
+    read_groups,
+    regression_groups,
+)
+from mlops_runtime.training.metrics.interval import Interval
+from mlops_runtime.training.metrics.multiclass import MulticlassStatistics
+from mlops_runtime.training.metrics.regression import RegressionStatistics
+
+__all__ = [
+    "MINIMUM_GROUP_ROWS",
+    "BinaryStatistics",
+    "Groups",
+    "Interval",
+    "MulticlassStatistics",
+    "RegressionStatistics",
+    "Statistics",
+    "binary_groups",
+    "calibration_table",
+    "choose_threshold",
+    "intervals",
+    "multiclass_groups",
+    "read_groups",
+    "regression_groups",
+]

@@ -1,0 +1,83 @@
+"""Metrics of a two-class model."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops_runtime.training.metrics.calibration import calibration_error, confidence_bins
+from mlops_runtime.training.metrics.ranking import Ranking
+
+__all__ = ["PROBABILITY_FLOOR", "BinaryStatistics", "choose_threshold", "ratio"]
+
+PROBABILITY_FLOOR = float(
+    np.finfo(np.float32).eps
+)  # scores are float32: a certain 0 or 1 costs 15.9 nats, not infinity
+
+
+def ratio(part: float, whole: float) -> float:
+    """Return part / whole, NaN when there is nothing to divide by."""
+    return float(part / whole) if whole else float("nan")
+
+
+class BinaryStatistics:
+    """ROC AUC, average precision, log loss (nats), Brier, ECE, and at the threshold accuracy, precision, recall, F1.
+
+    positive: bool[N], the row is of the positive class. probability: float[N], of the positive class.
+    threshold: a row is called positive when its probability is at least this.
+    """
+
+    def __init__(self, positive: NDArray[np.bool_], probability: NDArray[np.floating], threshold: float) -> None:
+        self.rows = len(positive)
+        self._positive = positive
+        self._called = probability.astype(np.float64) >= threshold
+        self._ranking = Ranking(probability, positive)
+        self._probability = probability.astype(np.float64)
+        self._bins = confidence_bins(self._probability)
+        clipped = np.clip(self._probability, PROBABILITY_FLOOR, 1.0 - PROBABILITY_FLOOR)
+        self._log_losses = -np.log(np.where(positive, clipped, 1.0 - clipped))
+        self._outcome = positive.astype(np.float64)
+        self._squares = (self._probability - self._outcome) ** 2
+
+    def measure(self, weights: NDArray[np.float64]) -> dict[str, float]:
+        """Return every metric under the weights; NaN where it is undefined."""
+        total = float(weights.sum())
+        auc, average_precision = self._ranking.areas(weights)
+        (true_negative, false_positive), (false_negative, true_positive) = self.confusion(weights)
+        return {
+            "roc_auc": auc,
+            "average_precision": average_precision,
+            "log_loss": ratio(float(self._log_losses @ weights), total),
+            "brier": ratio(float(self._squares @ weights), total),
+            "ece": calibration_error(self._bins, self._probability, self._outcome, weights),
+            "accuracy": ratio(true_positive + true_negative, total),
+            "precision": ratio(true_positive, true_positive + false_positive),
+            "recall": ratio(true_positive, true_positive + false_negative),
+            "f1": ratio(2 * true_positive, 2 * true_positive + false_positive + false_negative),
+        }
+
+    def confusion(self, weights: NDArray[np.float64]) -> list[list[float]]:
+        """Return [[true negative, false positive], [false negative, true positive]] as sums of weights."""
+        cells = np.bincount(2 * self._positive + self._called, weights, 4)
+        return [[float(cells[0]), float(cells[1])], [float(cells[2]), float(cells[3])]]
+
+
+def choose_threshold(positive: NDArray[np.bool_], probability: NDArray[np.floating]) -> float:
+    """Return the threshold with the greatest F1 on these rows; of equal ones the highest.
+
+    F1, because accuracy would often call no row positive when the positive class is rare. The threshold lies half-way
+    between two neighbouring scores, so that rounding cannot move a row across it. 0.5 when a class has no row.
+
+    >>> round(choose_threshold(np.array([False, True, True]), np.array([0.2, 0.4, 0.9])), 6)
+    0.3
+    """
+    if positive.all() or not positive.any():
+        return 0.5
+    order = np.argsort(-probability, kind="stable")
+    score = probability[order].astype(np.float64)
+    found = np.cumsum(positive[order])
+    last_of_tie = np.flatnonzero(np.r_[score[1:] != score[:-1], True])
+    f1 = 2 * found[last_of_tie] / (last_of_tie + 1 + found[-1])
+    at = last_of_tie[int(np.argmax(f1))]
+    below = score[at + 1] if at + 1 < len(score) else 0.0
+    return float((score[at] + below) / 2)

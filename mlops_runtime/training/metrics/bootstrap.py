@@ -1,0 +1,52 @@
+"""Percentile bootstrap: resample rows with replacement, measure again, take the percentiles.
+
+Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops_runtime.training.metrics.interval import Interval, finite
+
+__all__ = ["Statistics", "intervals"]
+
+_LEVEL = 0.95
+
+
+class Statistics(Protocol):
+    """Metrics of one set of rows under any row weights; what can be sorted once is sorted when it is made."""
+
+    rows: int
+
+    def measure(self, weights: NDArray[np.float64]) -> dict[str, float]:
+        """Return every metric under the weights float64[rows]; NaN where it is undefined."""
+        ...
+
+
+def intervals(statistics: Statistics, *, resamples: int, seed: int) -> dict[str, Interval]:
+    """Measure every metric with its 95 % interval; the same seed gives the same interval.
+
+    resamples: 0 gives values alone. Resamples in which a metric is undefined (one class drawn) are left out of it.
+    """
+    rows = statistics.rows
+    point = statistics.measure(np.ones(rows))
+    generator = np.random.default_rng(seed)
+    drawn: dict[str, list[float]] = {name: [] for name in point}
+    for _ in range(resamples):
+        weights = np.bincount(generator.integers(0, rows, rows), minlength=rows).astype(np.float64)
+        for name, value in statistics.measure(weights).items():
+            if math.isfinite(value):
+                drawn[name].append(value)
+    return {name: _interval(value, drawn[name]) for name, value in point.items()}
+
+
+def _interval(value: float, drawn: list[float]) -> Interval:
+    if finite(value) is None or not drawn:
+        return Interval(finite(value), None, None)
+    low, high = np.quantile(drawn, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return Interval(float(value), float(low), float(high))

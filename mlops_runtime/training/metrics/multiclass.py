@@ -1,0 +1,53 @@
+"""Metrics of a model with more than two classes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops_runtime.training.metrics.binary import PROBABILITY_FLOOR, ratio
+from mlops_runtime.training.metrics.calibration import calibration_error, confidence_bins
+from mlops_runtime.training.metrics.ranking import Ranking
+
+__all__ = ["MulticlassStatistics"]
+
+
+class MulticlassStatistics:
+    """Log loss (nats), accuracy, macro F1, macro one-versus-rest ROC AUC, and ECE of the chosen class.
+
+    target: int[N], the class index. probability: float[N, K].
+    """
+
+    def __init__(self, target: NDArray[np.intp], probability: NDArray[np.floating]) -> None:
+        self.rows, self._classes = probability.shape
+        chosen = probability.argmax(axis=1)
+        exact = probability.astype(np.float64)
+        each = np.arange(self.rows)
+        self._log_losses = -np.log(np.clip(exact[each, target], PROBABILITY_FLOOR, 1.0))
+        self._cells = target * self._classes + chosen
+        self._rankings = [Ranking(probability[:, k], target == k) for k in range(self._classes)]
+        self._correct = (chosen == target).astype(np.float64)
+        self._confidence = exact[each, chosen]
+        self._bins = confidence_bins(self._confidence)
+
+    def measure(self, weights: NDArray[np.float64]) -> dict[str, float]:
+        """Return every metric under the weights; a class without rows is left out of the macro means."""
+        total = float(weights.sum())
+        matrix = np.array(self.confusion(weights))
+        support = matrix.sum(axis=1) + matrix.sum(axis=0)
+        f1 = 2 * np.diag(matrix)[support > 0] / support[support > 0]
+        areas = [ranking.areas(weights)[0] for ranking in self._rankings]
+        defined = [area for area in areas if area == area]  # NaN: the class, or all others, drew no row
+        return {
+            "log_loss": ratio(float(self._log_losses @ weights), total),
+            "accuracy": ratio(float(self._correct @ weights), total),
+            "macro_f1": ratio(float(f1.sum()), len(f1)),
+            "roc_auc_ovr": ratio(sum(defined), len(defined)),
+            "ece": calibration_error(self._bins, self._confidence, self._correct, weights),
+        }
+
+    def confusion(self, weights: NDArray[np.float64]) -> list[list[float]]:
+        """Return sums of weights; rows are true classes, columns the chosen ones."""
+        cells = np.bincount(self._cells, weights, self._classes**2)
+        matrix: list[list[float]] = cells.reshape(self._classes, self._classes).tolist()
+        return matrix

@@ -1,0 +1,52 @@
+"""Metrics of a model of a number."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops_runtime.training.metrics.binary import ratio
+
+__all__ = ["RegressionStatistics"]
+
+
+class RegressionStatistics:
+    """RMSE, MAE, mean error (prediction - target), R2 and Spearman's rank correlation.
+
+    target, prediction: float64[N]. Ranks are taken once over all rows (ties share their mean rank), also for resamples.
+    """
+
+    def __init__(self, target: NDArray[np.float64], prediction: NDArray[np.float64]) -> None:
+        self.rows = len(target)
+        self._target = target
+        self._errors = prediction - target
+        self._target_rank = _mean_ranks(target)
+        self._prediction_rank = _mean_ranks(prediction)
+
+    def measure(self, weights: NDArray[np.float64]) -> dict[str, float]:
+        """Return every metric under the weights; NaN where it is undefined (a constant target has no R2)."""
+        total = float(weights.sum())
+        squared = ratio(float(self._errors**2 @ weights), total)
+        mean = ratio(float(self._target @ weights), total)
+        variance = ratio(float((self._target - mean) ** 2 @ weights), total)
+        return {
+            "rmse": squared**0.5,
+            "mae": ratio(float(np.abs(self._errors) @ weights), total),
+            "mean_error": ratio(float(self._errors @ weights), total),
+            "r2": 1.0 - ratio(squared, variance),
+            "spearman": _correlation(self._target_rank, self._prediction_rank, weights),
+        }
+
+
+def _mean_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
+    mean_rank = np.cumsum(counts) - (counts - 1) / 2
+    ranks: NDArray[np.float64] = mean_rank[group]
+    return ranks
+
+
+def _correlation(x: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    total = float(weights.sum())
+    x_gap, y_gap = x - ratio(float(x @ weights), total), y - ratio(float(y @ weights), total)
+    spread = float((x_gap**2 @ weights) * (y_gap**2 @ weights)) ** 0.5
+    return ratio(float(x_gap * y_gap @ weights), spread)

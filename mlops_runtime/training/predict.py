@@ -1,0 +1,104 @@
+"""Batch scoring: a file in, labels and probabilities out, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from mlops_runtime.core.durable import durable_stream
+from mlops_runtime.core.errors import ConfigError
+from mlops_runtime.data import read_dataset
+from mlops_runtime.registry import Model, Scores
+
+__all__ = ["Prediction", "predict"]
+
+_BLOCK_ROWS = 1 << 16
+
+_WRITERS: dict[str, Callable[[BinaryIO, pa.Schema], Any]] = {
+    ".csv": pyarrow.csv.CSVWriter,
+    ".parquet": pyarrow.parquet.ParquetWriter,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What was written where. labels: rows of each class; empty in regression."""
+
+    path: Path
+    rows: int
+    columns: tuple[str, ...]
+    labels: dict[str, int]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "output": str(self.path),
+            "rows": self.rows,
+            "columns": list(self.columns),
+            "labels": self.labels,
+            "notes": list(self.notes),
+        }
+
+
+def predict(
+    model: Model,
+    data: Path,
+    output: Path,
+    *,
+    ids: Sequence[str] = (),
+    progress: Callable[[str, float], None] | None = None,
+) -> Prediction:
+    """Score a file and write one row for each of its rows, in order: ids, `label`, then a probability for each class.
+
+    output: `.csv` or `.parquet`, replaced as a whole or not at all. ids: columns of the file to carry over.
+    Raises ConfigError for another extension, SchemaError for missing columns.
+    """
+    writer_of = _WRITERS.get(output.suffix.lower())
+    if writer_of is None:
+        raise ConfigError(
+            f"{output}: expected a name ending in .csv or .parquet, got `{output.name}` — rename the output"
+        )
+    report = progress or (lambda stage, fraction: None)
+    report("read", 0.0)
+    wanted = list(dict.fromkeys([*model.schema.names, *ids]))
+    dataset = read_dataset(data, schema=model.schema, columns=wanted)
+    labels = dict.fromkeys(model.classes, 0)
+    schema = _output_schema(model, dataset.table, ids)
+    with durable_stream(output) as stream, writer_of(stream, schema) as writer:
+        for start, block in _blocks(dataset.table):
+            report("score", start / dataset.table.num_rows)
+            scores = model.score(block)
+            for label in scores.label if model.classes else ():
+                labels[label] += 1
+            writer.write_table(_output_block(model, block, ids, scores, schema))
+    return Prediction(output, dataset.table.num_rows, tuple(schema.names), labels, dataset.notes)
+
+
+def _blocks(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
+    for start in range(0, table.num_rows, _BLOCK_ROWS):
+        yield start, table.slice(start, _BLOCK_ROWS)
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _output_schema(model: Model, table: pa.Table, ids: Sequence[str]) -> pa.Schema:
+    fields = [pa.field(name, _plain_type(table.schema.field(name).type)) for name in ids]
+    fields.append(pa.field("label", pa.string() if model.classes else pa.float64()))
+    fields += [pa.field(f"probability:{name}", pa.float32()) for name in model.classes]
+    return pa.schema(fields)
+
+
+def _output_block(model: Model, block: pa.Table, ids: Sequence[str], scores: Scores, schema: pa.Schema) -> pa.Table:
+    columns: list[Any] = [block.column(name).cast(schema.field(at).type) for at, name in enumerate(ids)]
+    columns.append(pa.array(scores.label, schema.field(len(ids)).type))
+    columns += [pa.array(scores.probability[:, at]) for at in range(len(model.classes))]
+    return pa.Table.from_arrays(columns, schema=schema)
