@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +40,10 @@ class ParityReport:
     def identical(self) -> bool:
         """Whether no bit differs."""
         return not any(column.differing for column in self.columns)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain JSON values."""
+        return asdict(self) | {"identical": self.identical}
 
 
 def check_parity(program: FeatureProgram, table: pa.Table) -> ParityReport:

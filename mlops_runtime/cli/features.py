@@ -1,0 +1,157 @@
+"""`mlrt features`: fit feature programs, apply them, prove that the executors agree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from mlops_runtime.cli.output import emit, json_option, stage_progress, table
+from mlops_runtime.core.errors import PolicyError, problem
+
+if TYPE_CHECKING:
+    from mlops_runtime.features import FeatureProgram
+
+__all__ = ["features"]
+
+_SPEC = "spec.yaml"
+
+
+@click.group()
+def features() -> None:
+    """Fit feature programs, apply them, prove that the executors agree."""
+
+
+@features.command(epilog="Example: mlrt features fit customers.csv --target churned -o program")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--target", help="The column to predict: no feature is made of it.")
+@click.option("--exclude", multiple=True, help="A column to leave out; may be repeated.")
+@click.option(
+    "--spec", type=click.Path(path_type=Path), help="A feature specification (YAML) instead of an inferred one."
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to create.")
+@json_option
+def fit(
+    file: Path, target: str | None, exclude: tuple[str, ...], spec: Path | None, output: Path, as_json: bool
+) -> None:
+    """Fit a feature program on FILE and write it, with its specification, to a new folder."""
+    from mlops_runtime.data import read_dataset
+    from mlops_runtime.features import FeatureSpec, fit_program, infer_spec
+    from mlops_runtime.features.folder import write_program
+
+    with stage_progress("features fit") as report:
+        chosen = FeatureSpec.load(spec) if spec else None
+        report("reading", 0.1)
+        dataset = read_dataset(file)
+        notes = dataset.notes
+        for name in (*([target] if target else []), *exclude):
+            dataset.schema.column(name)
+        if chosen is None:
+            report("choosing features", 0.6)
+            inferred = infer_spec(dataset.table, dataset.schema, target=target, exclude=exclude)
+            chosen, notes = inferred.spec, (*notes, *inferred.notes)
+        report("fitting", 0.7)
+        program = fit_program(chosen, dataset.table, dataset.schema)
+        write_program(output, program, {_SPEC: chosen.to_yaml().encode()})
+    payload = {
+        "program": str(output),
+        "digest": program.digest,
+        "dataset": dataset.manifest.digest,
+        "rows": program.rows,
+        "outputs": program.describe(),
+        "notes": list(notes),
+    }
+    emit(payload, as_json=as_json, render=lambda console: _render_program(console, program, output, notes))
+
+
+@features.command(epilog="Example: mlrt features apply program customers.csv -o features.parquet")
+@click.argument("program_folder", metavar="PROGRAM", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Parquet file to write.")
+@json_option
+def apply(program_folder: Path, file: Path, output: Path, as_json: bool) -> None:
+    """Run the program in folder PROGRAM on FILE and write its matrices as Parquet columns."""
+    from mlops_runtime.core.durable import durable_write
+    from mlops_runtime.data import read_dataset
+    from mlops_runtime.features.folder import matrices_to_parquet, read_program_folder
+
+    with stage_progress("features apply") as report:
+        program = read_program_folder(program_folder)
+        report("reading", 0.1)
+        dataset = read_dataset(file, schema=program.schema)
+        report("transforming", 0.7)
+        matrices = program.transform(dataset.table)
+        report("writing", 0.8)
+        durable_write(output, matrices_to_parquet(program, matrices))
+    payload = {
+        "output": str(output),
+        "rows": dataset.manifest.rows,
+        "dense": list(program.dense_names),
+        "sparse": list(program.sparse_names),
+        "digest": program.digest,
+    }
+    width = f"{len(program.dense)} dense and {len(program.sparse)} sparse columns"
+    emit(
+        payload,
+        as_json=as_json,
+        render=lambda console: console.print(f"{output}: {dataset.manifest.rows:,} rows, {width}", markup=False),
+    )
+
+
+@features.command(epilog="Example: mlrt features parity program customers.csv")
+@click.argument("program_folder", metavar="PROGRAM", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+def parity(program_folder: Path, file: Path, as_json: bool) -> None:
+    """Compare the native executor at every instruction set, bit for bit, with the NumPy oracle on FILE.
+
+    Ends with exit code 3 when a bit differs.
+    """
+    from mlops_runtime.data import read_dataset
+    from mlops_runtime.features.folder import read_program_folder
+    from mlops_runtime.features.parity import check_parity
+
+    program = read_program_folder(program_folder)
+    dataset = read_dataset(file, schema=program.schema)
+    report = check_parity(program, dataset.table)
+
+    def render(console: Console) -> None:
+        rows = [
+            (c.column, c.isa, f"{c.differing:,}", f"{c.max_ulp:,}" if c.differing else "identical")
+            for c in report.columns
+        ]
+        title = f"{report.rows:,} rows, native against NumPy"
+        console.print(table(title, ("output", "ISA", "values that differ", "largest ulp"), rows))
+
+    emit(report.to_dict() | {"digest": program.digest}, as_json=as_json, render=render)
+    if not report.identical:
+        differing = sorted({column.column for column in report.columns if column.differing})
+        raise PolicyError(
+            problem(
+                expected="the same bits from every executor",
+                got=f"differences in {', '.join(differing)}",
+                where=str(file),
+                next_step="report it with the program and the rows concerned",
+            )
+        )
+
+
+def _render_program(console: Console, program: FeatureProgram, output: Path, notes: tuple[str, ...]) -> None:
+    rows = []
+    for entry in program.describe():
+        if entry["kind"] == "category":
+            detail = f"{entry['ids']:,} ids, top: {', '.join(map(str, entry['top']))}"
+        elif entry["kind"] == "indicator":
+            detail = "1 where missing"
+        else:
+            detail = f"fill {entry['fill']:.6g}, mean {entry['center']:.6g}, deviation {1 / entry['scale']:.6g}"
+        rows.append((entry["name"], entry["kind"], f"{entry['missing_share']:.1%}", detail))
+    title = f"{output}: fitted on {program.rows:,} rows"
+    drawn = table(title, ("output", "kind", "missing", "what it does"), rows)
+    drawn.columns[-1].justify = "left"
+    console.print(drawn)
+    for note in notes:
+        console.print(f"note: {note}", style="yellow", markup=False)
+    console.print(f"program {program.digest}", style="dim")
