@@ -23,6 +23,9 @@ from mlops_runtime.core.settings import settings
 __all__ = ["Scorer"]
 
 _BLOCK_ROWS = 2048
+_NOWHERE = (
+    "/dev/null"  # no folder: weights that a model file places outside itself are unverified, so they must not load
+)
 _DTYPES = {"tensor(float)": np.dtype(np.float32), "tensor(int64)": np.dtype(np.int64)}
 _INPUTS = {"dense": "tensor(float)", "sparse": "tensor(int64)"}
 
@@ -38,6 +41,7 @@ def _open_session(onnx: bytes) -> Any:
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", _NOWHERE)
     try:
         return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions share no base class below Exception

@@ -172,13 +172,18 @@ def test_a_model_with_another_input_is_refused() -> None:
         Scorer(model.SerializeToString())
 
 
-def test_weights_outside_the_model_file_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "outside.bin").write_bytes(np.ones((_DENSE, 1), np.float32).tobytes())
+@pytest.mark.parametrize(
+    "place", ["outside.bin", "./outside.bin", "../{0}/outside.bin", "{1}/outside.bin", "../..{1}/outside.bin"]
+)
+def test_weights_outside_the_model_file_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    (tmp_path / "outside.bin").write_bytes(np.ones((_DENSE, 64), np.float32).tobytes())
     model = onnx.load_from_string(_mlp(64, 1, "Identity")(np.random.default_rng(0)))
     first = model.graph.initializer[0]
     first.ClearField("raw_data")
     first.data_location = TensorProto.EXTERNAL
-    first.external_data.add(key="location", value="outside.bin")
+    first.external_data.add(key="location", value=place.format(tmp_path.name, tmp_path))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="expected a model ONNX Runtime accepts"):
         Scorer(model.SerializeToString())
