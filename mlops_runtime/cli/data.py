@@ -27,7 +27,11 @@ def data() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
 def inspect(file: Path, as_json: bool) -> None:
-    """Show every column of a CSV, Parquet or Arrow FILE: kind, missing share, distinct values, range, top values."""
+    """Show every column of a CSV, Parquet or Arrow FILE.
+
+    Kind, missing share and distinct values; of numbers a small histogram, the least, the mean and the greatest; of
+    texts the most frequent.
+    """
     from mlops_runtime.data import read_dataset
     from mlops_runtime.data.profile import profile
 
@@ -41,14 +45,15 @@ def inspect(file: Path, as_json: bool) -> None:
     }
 
     def render(console: Console) -> None:
-        headers = ("column", "kind", "missing", "distinct", "shape; least · mean · greatest, or most frequent")
+        headers = ("column", "kind", "missing", "distinct", "values")
         rows = [
             (c.name, c.kind, f"{c.missing_share:.1%}" if c.missing else "-", f"{c.distinct:,}", _values(c))
             for c in profiles
         ]
         drawn = table(f"{file}: {dataset.manifest.rows:,} rows", headers, rows)
-        values = drawn.columns[-1]
-        values.justify, values.no_wrap, values.overflow = "left", True, "ellipsis"
+        for column in drawn.columns[:-1]:
+            column.no_wrap = True
+        drawn.columns[-1].justify = "left"
         console.print(drawn)
         for note in dataset.notes:
             console.print(f"note: {note}", style="yellow", markup=False)
