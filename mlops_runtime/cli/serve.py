@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -47,9 +46,6 @@ _MIB = 1 << 20
 @click.option(
     "--max-body-mib", default=64, show_default=True, type=click.IntRange(1, 1024), help="Largest request body."
 )
-@click.option(
-    "--ready-file", type=click.Path(dir_okay=False, path_type=Path), help="Write the ready line's JSON here too."
-)
 @json_option
 def serve(
     models: tuple[str, ...],
@@ -59,7 +55,6 @@ def serve(
     drain_seconds: float,
     timeout_seconds: float,
     max_body_mib: int,
-    ready_file: Path | None,
     as_json: bool,
 ) -> None:
     """Serve bundle directories and registry references over the Open Inference Protocol.
@@ -68,7 +63,6 @@ def serve(
     NEW_NAME=BUNDLE serves a directory under another name. Ready means: one line on stdout with --json.
     MLRT_LOG_LEVEL=INFO turns on the access log, MLRT_LOG_FORMAT=json makes it JSON.
     """
-    from mlops_runtime.core.durable import durable_write
     from mlops_runtime.core.logs import configure_logging
     from mlops_runtime.serving.models import ModelTable
     from mlops_runtime.serving.server import bind, run
@@ -76,7 +70,6 @@ def serve(
     from mlops_runtime.serving.sources import open_source
 
     configure_logging()
-    listener = bind(address, insecure=insecure)
     options = ServiceOptions(
         body_bytes=max_body_mib * _MIB,
         receive_s=timeout_seconds,
@@ -84,26 +77,20 @@ def serve(
         poll_s=poll_seconds,
         drain_s=drain_seconds,
     )
-    service = Service(ModelTable(open_source(text) for text in models), options)
-
-    def announce() -> None:
-        ready = _ready(service, listener.getsockname())
-        if ready_file is not None:
-            durable_write(ready_file, json.dumps(ready).encode())
-        if as_json:
-            click.echo(json.dumps(ready, sort_keys=True))
-            sys.stdout.flush()
-        else:
-            _banner(service, ready["url"])
-
-    run(service, listener, on_ready=announce)
+    with bind(address, insecure=insecure) as listener:
+        service = Service(ModelTable(open_source(text) for text in models), options)
+        run(service, listener, on_ready=lambda: _announce(service, listener.getsockname(), as_json))
 
 
-def _ready(service: Service, bound: tuple[Any, ...]) -> dict[str, Any]:
+def _announce(service: Service, bound: tuple[Any, ...], as_json: bool) -> None:
     host, port = bound[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    if not as_json:
+        _banner(service, url)
+        return
     models = {name: [served.version for served in split.versions] for name, split in service.table.models.items()}
-    return {"url": url, "pid": os.getpid(), "models": models}
+    click.echo(json.dumps({"url": url, "pid": os.getpid(), "models": models}, sort_keys=True))
+    sys.stdout.flush()
 
 
 def _banner(service: Service, url: str) -> None:
@@ -118,6 +105,6 @@ def _banner(service: Service, url: str) -> None:
             f"{len(served.signature.inputs)} inputs, bundle {served.digest[:16]}"
         )
     first = next(iter(service.table.models.values())).stable
-    console.print(f"[bold]Metrics[/bold] {url}/metrics · [bold]drift[/bold] {url}/v1/models/{first.name}/drift")
-    console.print("[bold]Try it[/bold]")
+    click.echo(f"Metrics {url}/metrics · drift {url}/v1/models/{first.name}/drift")
+    click.echo("Try it:")
     click.echo(curl_command(first, url))

@@ -223,7 +223,7 @@ def _service_of(app: Starlette) -> Service:
 
 
 def _json(payload: Any, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> Response:
-    body = json.dumps(payload, allow_nan=False, separators=(",", ":")).encode()
+    body = json.dumps(payload, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
     return Response(body, status, headers, media_type="application/json")
 
 

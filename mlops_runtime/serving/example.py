@@ -8,10 +8,13 @@ import shlex
 from typing import Any
 from urllib.parse import quote
 
+from mlops_runtime.monitoring.summary import CategoricalSummary
 from mlops_runtime.registry import Bundle
 from mlops_runtime.serving.versions import ServedVersion
 
 __all__ = ["curl_command", "example_request"]
+
+_DIGITS = 4
 
 
 def example_request(served: ServedVersion) -> dict[str, Any]:
@@ -32,12 +35,12 @@ def _typical(bundle: Bundle, name: str, kind: str) -> str | float | None:
     summary = bundle.baseline.columns.get(name)
     if summary is None:
         return None
-    if summary.kind == "categorical":
+    if isinstance(summary, CategoricalSummary):
         return summary.categories[0] if summary.categories else None
     median = float(summary.edges[len(summary.edges) // 2])
     if kind == "timestamp":
         return (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=median)).isoformat()
-    return int(median) if median.is_integer() else median
+    return int(median) if median.is_integer() else float(f"{median:.{_DIGITS}g}")
 
 
 def curl_command(served: ServedVersion, url: str) -> str:

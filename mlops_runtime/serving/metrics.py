@@ -7,13 +7,14 @@ Counters are changed from the event loop alone; the drift gauges are computed wh
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from mlops_runtime.serving.inference import Outcome
+from mlops_runtime.serving.models import ModelTable
 from mlops_runtime.serving.routing import Split
 from mlops_runtime.serving.versions import ServedVersion
 
@@ -37,12 +38,12 @@ _Labels = tuple[tuple[str, str], ...]
 
 
 class Metrics:
-    """All metrics of one server. snapshot: gives the routing in force, for the gauges that describe it."""
+    """All metrics of one server. table: asked for the routing in force, which some gauges describe."""
 
-    def __init__(self, snapshot: Callable[[], Iterable[Split]]) -> None:
+    def __init__(self, table: ModelTable) -> None:
         self._triton: dict[str, Tally[_Labels]] = {name: Tally() for name in _TRITON}
         self._registry = CollectorRegistry()
-        self._registry.register(_SnapshotCollector(snapshot))
+        self._registry.register(_RoutingCollector(table))
         ProcessCollector(registry=self._registry)
         self._responses = Counter("mlrt_http_responses", "HTTP responses", ["method", "code"], registry=self._registry)
         self._latency = Histogram(
@@ -91,11 +92,11 @@ class Metrics:
                 yield f"{name}{{{written}}} {value}\n"
 
 
-class _SnapshotCollector:
+class _RoutingCollector:
     """Gauges of the routing in force: they vanish with the version they describe."""
 
-    def __init__(self, snapshot: Callable[[], Iterable[Split]]) -> None:
-        self._snapshot = snapshot
+    def __init__(self, table: ModelTable) -> None:
+        self._table = table
 
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges, computing each version's drift now."""
@@ -104,14 +105,15 @@ class _SnapshotCollector:
         columns = ["model", "version", "column"]
         psi = GaugeMetricFamily("mlrt_drift_psi", "Population stability index against the baseline", labels=columns)
         drifted = GaugeMetricFamily("mlrt_drift_drifted", "1 when the column is judged to have drifted", labels=columns)
-        for split in self._snapshot():
+        for split in self._table.models.values():
             for served in split.versions:
                 labels = [served.name, served.version]
                 weight.add_metric(labels, float(_weight(split, served)))
                 report = served.watch.report()
                 rows.add_metric(labels, report.dataset.n_current)
                 for column in report.columns:
-                    psi.add_metric([*labels, column.name], column.psi)
+                    if column.psi is not None:
+                        psi.add_metric([*labels, column.name], column.psi)
                     drifted.add_metric([*labels, column.name], float(column.drifted))
         yield from (weight, rows, psi, drifted)
 

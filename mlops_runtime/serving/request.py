@@ -73,10 +73,13 @@ def parse_request(body: bytes, header_bytes: int | None, limits: RequestLimits) 
 
     Raises DataError (ShapeError, EmptyInputError) naming the place, CapacityError beyond a limit.
     """
+    if not body:
+        raise EmptyInputError("request body: expected a JSON object, got nothing — send the tensors as `inputs`")
     split = len(body) if header_bytes is None else header_bytes
     if not 0 < split <= len(body):
-        where = "request body" if header_bytes is None else "Inference-Header-Content-Length"
-        raise ShapeError(f"{where}: expected 1 to {len(body)} bytes of JSON, got {split} — send the JSON object first")
+        raise ShapeError(
+            f"Inference-Header-Content-Length: expected 1 to {len(body)}, the size of the body, got {split}"
+        )
     if split > limits.json_bytes:
         raise CapacityError(
             f"request JSON: expected at most {limits.json_bytes} bytes, got {split} — send binary tensors"
@@ -91,10 +94,13 @@ def parse_request(body: bytes, header_bytes: int | None, limits: RequestLimits) 
     parameters = _parameters(document, "request")
     binary_default = _flag(parameters, "binary_data_output", False, "request")
     outputs = _outputs(document.get("outputs", []), binary_default)
-    return InferRequest(identity, _tensors(document["inputs"], view[split:], limits), outputs, binary_default)
+    request = InferRequest(identity, _tensors(document["inputs"], view[split:]), outputs, binary_default)
+    if request.rows > limits.rows:
+        raise CapacityError(f"inputs: expected at most {limits.rows} rows, got {request.rows} — send smaller batches")
+    return request
 
 
-def _tensors(items: Any, binary: memoryview, limits: RequestLimits) -> tuple[Tensor, ...]:
+def _tensors(items: Any, binary: memoryview) -> tuple[Tensor, ...]:
     tensors: dict[str, Tensor] = {}
     position = 0
     for item, name in _named(items, "inputs", optional={"parameters", "data"}, required={"datatype", "shape"}):
@@ -104,7 +110,7 @@ def _tensors(items: Any, binary: memoryview, limits: RequestLimits) -> tuple[Ten
             raise ShapeError(
                 f"{where}: expected {size} bytes of binary data, got {len(binary) - position} — body truncated"
             )
-        tensors[name] = _tensor(item, name, None if size is None else binary[position : position + size], limits)
+        tensors[name] = _tensor(item, name, None if size is None else binary[position : position + size])
         position += size or 0
     if position != len(binary):
         raise ShapeError(f"request body: expected {position} bytes after the JSON, got {len(binary)} — trailing data")
@@ -118,12 +124,12 @@ def _tensors(items: Any, binary: memoryview, limits: RequestLimits) -> tuple[Ten
     return tuple(tensors.values())
 
 
-def _tensor(item: Mapping[str, Any], name: str, data: memoryview | None, limits: RequestLimits) -> Tensor:
+def _tensor(item: Mapping[str, Any], name: str, data: memoryview | None) -> Tensor:
     where = f"input `{name}`"
     datatype = item["datatype"]
     if not isinstance(datatype, str) or datatype not in DATATYPES:
         raise DataError(f"{where}: expected a datatype of {', '.join(DATATYPES)}, got {reprlib.repr(datatype)}")
-    rows, rank = _shape(item["shape"], where, limits)
+    rows, rank = _shape(item["shape"], where)
     if data is None:
         if "data" not in item:
             raise DataError(f"{where}: expected `data`, or `binary_data_size` in its parameters, got neither")
@@ -135,7 +141,7 @@ def _tensor(item: Mapping[str, Any], name: str, data: memoryview | None, limits:
     return Tensor(name, datatype, decode_fixed(data, datatype, rows, where=where))
 
 
-def _shape(shape: Any, where: str, limits: RequestLimits) -> tuple[int, int]:
+def _shape(shape: Any, where: str) -> tuple[int, int]:
     """Return (rows, rank). The product is never formed, so it cannot overflow."""
     if not isinstance(shape, list) or not all(type(size) is int for size in shape):
         raise ShapeError(f"{where}: expected `shape` as a list of integers, got {reprlib.repr(shape)}")
@@ -146,10 +152,6 @@ def _shape(shape: Any, where: str, limits: RequestLimits) -> tuple[int, int]:
         raise ShapeError(f"{where}: expected at least one row, got shape {reprlib.repr(shape)}")
     if rows == 0:
         raise EmptyInputError(f"{where}: expected at least one row, got an empty batch")
-    if rows > limits.rows:
-        raise CapacityError(
-            f"{where}: expected at most {limits.rows} rows, got {reprlib.repr(rows)} — send smaller batches"
-        )
     return rows, len(shape)
 
 

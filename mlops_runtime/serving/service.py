@@ -49,13 +49,13 @@ class Service:
     def __init__(self, table: ModelTable, options: ServiceOptions | None = None) -> None:
         self.options = options or ServiceOptions()
         self.table = table
-        self.metrics = Metrics(lambda: self.table.models.values())
+        self.metrics = Metrics(table)
         self.admission = Admission(requests=self.options.requests, body_bytes=self.options.bodies_bytes)
         self.draining = False
         self._pool = ThreadPoolExecutor(settings().thread_count, thread_name_prefix="infer")
 
     async def in_worker(self, work: Callable[[], _T]) -> _T:
-        """Run `work` in a worker thread. Raises TimeoutError after `score_s`; work that has begun is not interrupted."""
+        """Run `work` in a worker thread. Raises TimeoutError after `score_s`; what has begun is not interrupted."""
         future = asyncio.get_running_loop().run_in_executor(self._pool, work)
         return await asyncio.wait_for(future, self.options.score_s)
 
