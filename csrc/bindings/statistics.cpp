@@ -57,9 +57,17 @@ void bind_moments(py::module_& module) {
 
 void bind_histogram(py::module_& module) {
   using histogram::Histogram;
+  using histogram::Index;
+  // One count behind the slots, by the index's name for it.
+  const auto beside = [](std::size_t (Index::*slot)() const) {
+    return [slot](const GuardedHistogram& guarded) {
+      return guarded.with([slot](const Histogram& state) { return state.counts[(*state.index.*slot)()]; });
+    };
+  };
   final_class<GuardedHistogram>(module, "Histogram", "Counts of a numeric column over given edges.")
       .def(py::init([](const Array<double>& edges) {
-             return std::make_unique<GuardedHistogram>(histogram::checked(to_vector(edges, "edges")));
+             return std::make_unique<GuardedHistogram>(
+                 std::make_shared<const Index>(histogram::checked(to_vector(edges, "edges"))));
            }),
            py::arg("edges").noconvert())
       .def(
@@ -71,11 +79,13 @@ void bind_histogram(py::module_& module) {
       .def("merge", &GuardedHistogram::merge, py::arg("other"))
       .def_property_readonly("counts",
                              [](const GuardedHistogram& guarded) {
-                               return to_array(guarded.with([](const Histogram& state) { return state.counts; }));
+                               return to_array(guarded.with([](const Histogram& state) {
+                                 return std::vector(state.counts.begin(), state.counts.end() - 3);
+                               }));
                              })
-      .def_property_readonly("missing", field(&Histogram::missing))
-      .def_property_readonly("positive_infinite", field(&Histogram::positive_infinite))
-      .def_property_readonly("negative_infinite", field(&Histogram::negative_infinite));
+      .def_property_readonly("missing", beside(&Index::missing))
+      .def_property_readonly("positive_infinite", beside(&Index::positive_infinite))
+      .def_property_readonly("negative_infinite", beside(&Index::negative_infinite));
 }
 
 void bind_quantiles(py::module_& module) {

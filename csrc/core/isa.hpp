@@ -27,6 +27,18 @@
 #define MLRT_REGION_AVX2 MLRT_REGION(MLRT_FEATURES_AVX2)
 #define MLRT_REGION_AVX512 MLRT_REGION(MLRT_FEATURES_AVX512)
 
+// The body of a kernel whose levels differ only in what the compiler makes of it. Always inlined, so that it is
+// compiled for the level that calls it and never stands alone.
+#define MLRT_INLINE inline __attribute__((always_inline))
+
+// scalar::name, avx2::name or avx512::name of the enclosing namespace: the whole dispatch of a kernel.
+#if MLRT_X86
+#define MLRT_SELECT(isa, name) \
+  ((isa) == ::mlrt::Isa::avx512 ? avx512::name : (isa) == ::mlrt::Isa::avx2 ? avx2::name : scalar::name)
+#else
+#define MLRT_SELECT(isa, name) ((void)(isa), scalar::name)
+#endif
+
 namespace mlrt {
 
 enum class Isa { scalar, avx2, avx512 };

@@ -5,6 +5,7 @@
 // Error   0 between ISAs. Cost: one pass; none for float64 without nulls, which is used in place.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <limits>
@@ -18,7 +19,7 @@ namespace mlrt::decode {
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
 // IEEE binary16 to float64, subnormals, infinities and NaN included.
-inline double from_half(std::uint16_t half) {
+MLRT_INLINE double from_half(std::uint16_t half) {
   const std::uint64_t sign = static_cast<std::uint64_t>(half & 0x8000u) << 48;
   const std::uint64_t magnitude = static_cast<std::uint64_t>(half & 0x7fffu) << 42;  // exponent and fraction in place
   if (magnitude >= std::uint64_t{0x7c00} << 42)
@@ -27,87 +28,143 @@ inline double from_half(std::uint16_t half) {
   return std::bit_cast<double>(std::bit_cast<std::uint64_t>(std::bit_cast<double>(magnitude) * 0x1p1008) | sign);
 }
 
-namespace scalar {
-
 template <class T>
-void widen(const void* values, std::int64_t first, std::int64_t n, double* out) {
+MLRT_INLINE void widen(const void* values, std::int64_t first, std::int64_t n, double* out) {
   for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<double>(load<T>(values, first + i));
 }
 
-inline void widen_half(const void* values, std::int64_t first, std::int64_t n, double* out) {
+MLRT_INLINE void widen_half(const void* values, std::int64_t first, std::int64_t n, double* out) {
   for (std::int64_t i = 0; i < n; ++i) out[i] = from_half(load<std::uint16_t>(values, first + i));
 }
+
+MLRT_INLINE void widen_bits(const void* values, std::int64_t first, std::int64_t n, double* out) {
+  const auto* const bits = static_cast<const std::uint8_t*>(values);
+  for (std::int64_t i = 0; i < n; ++i) out[i] = bit(bits, first + i) ? 1.0 : 0.0;
+}
+
+// The values of one block without its nulls. One body: each level below inlines it and vectorises it for itself.
+MLRT_INLINE void fill(const Column& column, std::int64_t first, std::int64_t n, double* out) {
+  switch (column.type) {
+    case Type::boolean:
+      return widen_bits(column.values, first, n, out);
+    case Type::int8:
+      return widen<std::int8_t>(column.values, first, n, out);
+    case Type::int16:
+      return widen<std::int16_t>(column.values, first, n, out);
+    case Type::int32:
+      return widen<std::int32_t>(column.values, first, n, out);
+    case Type::int64:
+      return widen<std::int64_t>(column.values, first, n, out);
+    case Type::uint8:
+      return widen<std::uint8_t>(column.values, first, n, out);
+    case Type::uint16:
+      return widen<std::uint16_t>(column.values, first, n, out);
+    case Type::uint32:
+      return widen<std::uint32_t>(column.values, first, n, out);
+    case Type::uint64:
+      return widen<std::uint64_t>(column.values, first, n, out);
+    case Type::float16:
+      return widen_half(column.values, first, n, out);
+    case Type::float32:
+      return widen<float>(column.values, first, n, out);
+    case Type::float64:
+      return widen<double>(column.values, first, n, out);
+    default:
+      std::fill_n(out, n, kMissing);
+  }
+}
+
+namespace scalar {
 
 inline void mask(const std::uint8_t* validity, std::int64_t first, std::int64_t n, double* out) {
   for (std::int64_t i = 0; i < n; ++i) out[i] = bit(validity, first + i) ? out[i] : kMissing;
 }
 
-}  // namespace scalar
-
-// Fills out[0, n) from rows [begin, begin + n).
-inline void fill(const Column& column, std::int64_t begin, std::int64_t n, double* out) {
-  const std::int64_t first = column.offset + begin;
-  switch (column.type) {
-    case Type::boolean:
-      for (std::int64_t i = 0; i < n; ++i)
-        out[i] = bit(static_cast<const std::uint8_t*>(column.values), first + i) ? 1.0 : 0.0;
-      break;
-    case Type::int8:
-      scalar::widen<std::int8_t>(column.values, first, n, out);
-      break;
-    case Type::int16:
-      scalar::widen<std::int16_t>(column.values, first, n, out);
-      break;
-    case Type::int32:
-      scalar::widen<std::int32_t>(column.values, first, n, out);
-      break;
-    case Type::int64:
-      scalar::widen<std::int64_t>(column.values, first, n, out);
-      break;
-    case Type::uint8:
-      scalar::widen<std::uint8_t>(column.values, first, n, out);
-      break;
-    case Type::uint16:
-      scalar::widen<std::uint16_t>(column.values, first, n, out);
-      break;
-    case Type::uint32:
-      scalar::widen<std::uint32_t>(column.values, first, n, out);
-      break;
-    case Type::uint64:
-      scalar::widen<std::uint64_t>(column.values, first, n, out);
-      break;
-    case Type::float16:
-      scalar::widen_half(column.values, first, n, out);
-      break;
-    case Type::float32:
-      scalar::widen<float>(column.values, first, n, out);
-      break;
-    case Type::float64:
-      scalar::widen<double>(column.values, first, n, out);
-      break;
-    default:
-      for (std::int64_t i = 0; i < n; ++i) out[i] = kMissing;
-      return;
-  }
-  if (column.validity != nullptr) scalar::mask(column.validity, first, n, out);
+inline void run(const Column& column, std::int64_t first, std::int64_t n, double* out) {
+  fill(column, first, n, out);
+  if (column.validity != nullptr) mask(column.validity, first, n, out);
 }
 
-// The block itself when it can be read in place, else `buffer`, filled.
-inline const double* block(const Column& column, std::int64_t begin, std::int64_t n, double* buffer) {
-  const bool in_place = column.type == Type::float64 && column.validity == nullptr &&
-                        std::bit_cast<std::uintptr_t>(column.values) % alignof(double) == 0;
-  if (in_place) return static_cast<const double*>(column.values) + column.offset + begin;
-  fill(column, begin, n, buffer);
+}  // namespace scalar
+
+#if MLRT_X86
+// Eight validity bits from position `first`; reads the second byte only if some of them lie in it.
+MLRT_INLINE unsigned bits_x8(const std::uint8_t* validity, std::int64_t first) {
+  const std::uint8_t* const byte = validity + (first >> 3);
+  const unsigned shift = static_cast<unsigned>(first & 7);
+  return shift == 0 ? byte[0] : ((byte[0] >> shift) | (static_cast<unsigned>(byte[1]) << (8 - shift))) & 0xff;
+}
+
+MLRT_REGION_AVX2
+namespace avx2 {
+
+inline void run(const Column& column, std::int64_t first, std::int64_t n, double* out) {
+  fill(column, first, n, out);
+  if (column.validity == nullptr) return;
+  const __m256i low_x4 = _mm256_set_epi64x(8, 4, 2, 1);
+  const __m256i high_x4 = _mm256_set_epi64x(128, 64, 32, 16);
+  const __m256d missing_f64x4 = _mm256_set1_pd(kMissing);
+  std::int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const __m256i bits = _mm256_set1_epi64x(bits_x8(column.validity, first + i));
+    const __m256d low = _mm256_castsi256_pd(_mm256_cmpeq_epi64(_mm256_and_si256(bits, low_x4), low_x4));
+    const __m256d high = _mm256_castsi256_pd(_mm256_cmpeq_epi64(_mm256_and_si256(bits, high_x4), high_x4));
+    _mm256_storeu_pd(out + i, _mm256_blendv_pd(missing_f64x4, _mm256_loadu_pd(out + i), low));
+    _mm256_storeu_pd(out + i + 4, _mm256_blendv_pd(missing_f64x4, _mm256_loadu_pd(out + i + 4), high));
+  }
+  scalar::mask(column.validity, first + i, n - i, out + i);
+}
+
+}  // namespace avx2
+MLRT_REGION_END
+
+MLRT_REGION_AVX512
+namespace avx512 {
+
+inline void run(const Column& column, std::int64_t first, std::int64_t n, double* out) {
+  fill(column, first, n, out);
+  if (column.validity == nullptr) return;
+  const __m512d missing_f64x8 = _mm512_set1_pd(kMissing);
+  std::int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const auto present_x8 = static_cast<__mmask8>(bits_x8(column.validity, first + i));
+    _mm512_storeu_pd(out + i, _mm512_mask_loadu_pd(missing_f64x8, present_x8, out + i));
+  }
+  scalar::mask(column.validity, first + i, n - i, out + i);
+}
+
+}  // namespace avx512
+MLRT_REGION_END
+#endif
+
+using Run = void (*)(const Column& column, std::int64_t first, std::int64_t n, double* out);
+
+inline Run select(Isa isa) {
+  return MLRT_SELECT(isa, run);
+}
+
+// Whether a block can be used where the producer left it.
+inline bool is_in_place(const Column& column) {
+  return column.type == Type::float64 && column.validity == nullptr &&
+         std::bit_cast<std::uintptr_t>(column.values) % alignof(double) == 0;
+}
+
+// Rows [begin, begin + n): the producer's own memory, or `buffer`, filled.
+inline const double* block(Run run, const Column& column, std::int64_t begin, std::int64_t n, double* buffer) {
+  const std::int64_t first = column.offset + begin;
+  if (is_in_place(column)) return static_cast<const double*>(column.values) + first;
+  run(column, first, n, buffer);
   return buffer;
 }
 
 // Calls visit(values, n, begin) for each block of the span's rows in one column.
 template <class Visit>
-void for_each_block(const Span& span, std::int64_t column, Visit visit) {
+void for_each_block(const Span& span, const Column& column, Isa isa, Visit visit) {
   alignas(64) double buffer[kBlockRows];
+  const Run run = select(isa);
   for (std::int64_t done = 0; done < span.rows; done += kBlockRows) {
     const std::int64_t n = std::min(kBlockRows, span.rows - done);
-    visit(block(span.column(column), span.begin + done, n, buffer), n, span.begin + done);
+    visit(block(run, column, span.begin + done, n, buffer), n, span.begin + done);
   }
 }
 

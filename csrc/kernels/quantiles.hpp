@@ -18,11 +18,57 @@
 
 namespace mlrt::quantiles {
 
-constexpr std::uint64_t mix(std::uint64_t z) {
+MLRT_INLINE constexpr std::uint64_t mix(std::uint64_t z) {
   z += 0x9e3779b97f4a7c15u;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
   return z ^ (z >> 31);
+}
+
+// The keys of n rows from `first` on. One body: each level inlines it and vectorises it for itself.
+MLRT_INLINE void fill_keys(std::uint64_t first, std::int64_t n, std::uint64_t* keys) {
+  for (std::int64_t i = 0; i < n; ++i) keys[i] = mix(first + static_cast<std::uint64_t>(i));
+}
+
+// How many of n values are finite.
+MLRT_INLINE std::int64_t count_finite(const double* x, std::int64_t n) {
+  std::int64_t finite = 0;
+  for (std::int64_t i = 0; i < n; ++i) finite += std::abs(x[i]) <= std::numeric_limits<double>::max() ? 1 : 0;
+  return finite;
+}
+
+namespace scalar {
+inline std::int64_t run(const double* x, std::uint64_t first, std::int64_t n, std::uint64_t* keys) {
+  fill_keys(first, n, keys);
+  return count_finite(x, n);
+}
+}  // namespace scalar
+
+#if MLRT_X86
+MLRT_REGION_AVX2
+namespace avx2 {
+inline std::int64_t run(const double* x, std::uint64_t first, std::int64_t n, std::uint64_t* keys) {
+  fill_keys(first, n, keys);
+  return count_finite(x, n);
+}
+}  // namespace avx2
+MLRT_REGION_END
+
+MLRT_REGION_AVX512
+namespace avx512 {
+inline std::int64_t run(const double* x, std::uint64_t first, std::int64_t n, std::uint64_t* keys) {
+  fill_keys(first, n, keys);
+  return count_finite(x, n);
+}
+}  // namespace avx512
+MLRT_REGION_END
+#endif
+
+// Fills keys[0, n) and returns how many of x[0, n) are finite.
+using Run = std::int64_t (*)(const double* x, std::uint64_t first, std::int64_t n, std::uint64_t* keys);
+
+inline Run select(Isa isa) {
+  return MLRT_SELECT(isa, run);
 }
 
 // Throws std::invalid_argument outside 1..2^32.
@@ -38,13 +84,13 @@ class Sample {
 
   std::int64_t count() const { return count_; }
 
-  // Offers x[0, n), whose rows are first_row and on.
-  void offer(const double* x, std::int64_t n, std::int64_t first_row) {
+  // Offers x[0, n), n <= kBlockRows, whose rows are first_row and on.
+  void offer(Run run, const double* x, std::int64_t n, std::int64_t first_row) {
+    alignas(64) std::uint64_t keys[kBlockRows];
+    count_ += run(x, static_cast<std::uint64_t>(first_row) + offset_, n, keys);
     for (std::int64_t i = 0; i < n; ++i) {
-      if (!std::isfinite(x[i])) continue;
-      ++count_;
-      const std::uint64_t key = mix(static_cast<std::uint64_t>(first_row + i) + offset_);
-      if (key <= threshold_) keep({key, x[i] + 0.0});  // -0.0 becomes 0.0: one value, one bit pattern
+      // -0.0 becomes 0.0: one value, one bit pattern.
+      if (keys[i] <= threshold_ && std::isfinite(x[i])) keep({keys[i], x[i] + 0.0});
     }
   }
 
@@ -106,9 +152,11 @@ class Sample {
 
 inline void update(Sample& into, const Table& table, std::int64_t column, std::int64_t first_row) {
   table.require_numeric(column);
+  const Isa isa = active_isa();
+  const Run run = select(isa);
   reduce(table, into, into.empty(), [&](Sample& state, const Span& span) {
-    decode::for_each_block(span, column, [&](const double* x, std::int64_t n, std::int64_t begin) {
-      state.offer(x, n, first_row + span.first_row + begin - span.begin);
+    decode::for_each_block(span, span.column(column), isa, [&](const double* x, std::int64_t n, std::int64_t begin) {
+      state.offer(run, x, n, first_row + span.first_row + begin - span.begin);
     });
   });
 }

@@ -4,109 +4,27 @@
 // Output  Counter, a mergeable state of exact counts; int64 ids for a Vocabulary and a column.
 // Error   0. A uint64 above 2^63 - 1 is refused. Cost: one hash and one probe a row; a dictionary smaller than its
 //         column is looked up once per entry.
+// Levels  one: a row is a chain of dependent loads (offset, bytes, slot), which out-of-order execution overlaps across
+//         rows; there is no arithmetic to put into lanes.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <stdexcept>
-#include <string_view>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "core/errors.hpp"
 #include "core/key_table.hpp"
 #include "core/rows.hpp"
+#include "core/stream.hpp"
+#include "kernels/keys.hpp"
 
 namespace mlrt::vocabulary {
 
 constexpr std::int64_t kMissingId = 0;
 constexpr std::int64_t kUnseenId = 2;
-
-enum class Kind : std::uint8_t { empty, utf8, int64 };
-
-inline Kind kind_of(Type type) {
-  if (type == Type::null) return Kind::empty;
-  return type == Type::utf8 ? Kind::utf8 : Kind::int64;
-}
-
-inline std::string_view name_of(Kind kind) {
-  return kind == Kind::utf8 ? "utf8" : kind == Kind::int64 ? "int64" : "empty";
-}
-
-// Throws std::invalid_argument when a uint64 column holds a value that int64 cannot.
-inline void require_int64(const Table& table, std::int64_t position) {
-  if (table.field(position).type != Type::uint64) return;
-  for (const Batch& batch : table.batches()) {
-    const Column& column = batch.columns[static_cast<std::size_t>(position)];
-    for (std::int64_t i = 0; i < column.rows; ++i) {
-      if (column.is_null(i) || load<std::int64_t>(column.values, column.offset + i) >= 0) continue;
-      throw std::invalid_argument(problem("column `" + column.field->name + "`", "integers up to 2^63 - 1",
-                                          std::to_string(load<std::uint64_t>(column.values, column.offset + i)),
-                                          "cast the column to strings"));
-    }
-  }
-}
-
-inline void require_kind(const Field& field, Kind have, Kind got, const char* who) {
-  if (have == got || have == Kind::empty || got == Kind::empty) return;
-  throw std::invalid_argument(problem("column `" + field.name + "`",
-                                      std::string(name_of(have)) + " keys, as the " + who + " has",
-                                      std::string(name_of(got)), "cast the column"));
-}
-
-// Calls visit(i, key) for each present row of an integer or boolean column, absent(i) for the others.
-template <class Visit, class Absent>
-void for_each_integer(const Column& column, std::int64_t begin, std::int64_t n, Visit visit, Absent absent) {
-  const auto loop = [&](auto key_at) {
-    for (std::int64_t i = 0; i < n; ++i) {
-      if (column.is_null(begin + i))
-        absent(i);
-      else
-        visit(i, key_at(column.offset + begin + i));
-    }
-  };
-  if (column.layout == Layout::none) {
-    for (std::int64_t i = 0; i < n; ++i) absent(i);
-  } else if (column.layout == Layout::bits) {
-    loop([&](std::int64_t i) { return std::int64_t{bit(static_cast<const std::uint8_t*>(column.values), i)}; });
-  } else {
-    with_integer(column.type, [&](auto sample) {
-      loop([&](std::int64_t i) { return static_cast<std::int64_t>(load<decltype(sample)>(column.values, i)); });
-    });
-  }
-}
-
-// Calls visit(i, text) for each present, non-empty row of a string column, absent(i) for the others.
-template <class Visit, class Absent>
-void for_each_text(const Column& column, std::int64_t begin, std::int64_t n, Visit visit, Absent absent) {
-  with_strings(column, [&](const auto& reader) {
-    for (std::int64_t i = 0; i < n; ++i) {
-      if (column.is_null(begin + i)) {
-        absent(i);
-        continue;
-      }
-      const Text text = reader(begin + i);
-      if (text.size == 0)
-        absent(i);
-      else
-        visit(i, text);
-    }
-  });
-}
-
-// Calls visit(i, entry) with the dictionary position of each present row, absent(i) for the others.
-template <class Visit, class Absent>
-void for_each_index(const Column& column, std::int64_t begin, std::int64_t n, Visit visit, Absent absent) {
-  with_integer(column.field->index, [&](auto sample) {
-    for (std::int64_t i = 0; i < n; ++i) {
-      if (column.is_null(begin + i))
-        absent(i);
-      else
-        visit(i, static_cast<std::int64_t>(load<decltype(sample)>(column.values, column.offset + begin + i)));
-    }
-  });
-}
 
 class Counter {
  public:
@@ -227,8 +145,10 @@ class Vocabulary {
     check(keys, ids);
     kind_ = kind_of(keys.field(0).type);
     std::size_t row = 0;
-    for (const Batch& batch : keys.batches())
-      add(batch.columns[0], ids.data() + row), row += static_cast<std::size_t>(batch.rows);
+    for (const Batch& batch : keys.batches()) {
+      add(batch.columns[0], ids.data() + row);
+      row += static_cast<std::size_t>(batch.rows);
+    }
     if (size() != ids.size()) refuse("distinct keys", "a key twice");
   }
 
@@ -308,34 +228,58 @@ struct Plan {
   std::vector<const Vocabulary*> vocabularies;
 };
 
-// out: int64[table.rows(), plan.columns.size()].
-inline void run(const Plan& plan, const Table& table, std::int64_t* out) {
-  const std::size_t width = plan.columns.size();
-  for (std::size_t j = 0; j < width; ++j) {
+inline void check(const Plan& plan, const Table& table) {
+  for (std::size_t j = 0; j < plan.columns.size(); ++j) {
     table.require_keys(plan.columns[j]);
     require_int64(table, plan.columns[j]);
     const Field& field = table.field(plan.columns[j]);
     require_kind(field, plan.vocabularies[j]->kind(), kind_of(field.type), "vocabulary");
   }
-  // One task per batch and column first: the ids of the dictionaries.
-  const std::vector<Batch>& batches = table.batches();
-  std::vector<std::vector<std::int64_t>> entries(batches.size() * width);
-  parallel_for(entries.size(), worker_count(entries.size()), [&](std::size_t, std::size_t task) {
+}
+
+// Ids of dictionary entries, by batch, then by output.
+using EntryIds = std::vector<std::vector<std::int64_t>>;
+
+inline EntryIds all_entry_ids(const Plan& plan, const Table& table) {
+  const std::size_t width = plan.columns.size();
+  EntryIds ids(table.batches().size() * width);
+  parallel_for(ids.size(), worker_count(ids.size()), [&](std::size_t, std::size_t task) {
     const std::size_t j = task % width;
-    const Column& column = batches[task / width].columns[static_cast<std::size_t>(plan.columns[j])];
-    if (column.entries != nullptr) entries[task] = entry_ids(*plan.vocabularies[j], *column.entries);
+    const Column& column = table.batches()[task / width].columns[static_cast<std::size_t>(plan.columns[j])];
+    if (column.entries != nullptr) ids[task] = entry_ids(*plan.vocabularies[j], *column.entries);
   });
-  constexpr std::int64_t kTileRows = 512;
-  const std::vector<Span> tasks = width == 0 ? std::vector<Span>{} : spans(table);
+  return ids;
+}
+
+// Writes the rows of `span` into the matrix that starts at `out`, a cached tile at a time.
+inline void run_span(const Plan& plan, const Span& span, const std::vector<std::int64_t>* entries, bool streams,
+                     std::int64_t* out) {
+  constexpr std::int64_t kTileRows = 256;
+  const std::size_t width = plan.columns.size();
+  const auto stride = static_cast<std::int64_t>(width);
+  std::vector<std::int64_t> scratch(streams ? width * kTileRows : 0);
+  for (std::int64_t done = 0; done < span.rows; done += kTileRows) {
+    const std::int64_t n = std::min(kTileRows, span.rows - done);
+    std::int64_t* const target = out + (span.first_row + done) * stride;
+    std::int64_t* const tile = streams ? scratch.data() : target;
+    for (std::size_t j = 0; j < width; ++j)
+      encode(*plan.vocabularies[j], span.column(plan.columns[j]), entries[j], span.begin + done, n, tile + j, stride);
+    if (streams) stream_copy(target, tile, static_cast<std::size_t>(n) * width * sizeof(std::int64_t));
+  }
+  if (streams) stream_end();
+}
+
+// out: int64[table.rows(), plan.columns.size()].
+inline void run(const Plan& plan, const Table& table, std::int64_t* out) {
+  check(plan, table);
+  const std::size_t width = plan.columns.size();
+  if (width == 0) return;
+  const EntryIds entries = all_entry_ids(plan, table);
+  const bool streams = static_cast<std::size_t>(table.rows()) * width * sizeof(std::int64_t) >= kStreamBytes;
+  const std::vector<Span> tasks = spans(table);
   parallel_for(tasks.size(), worker_count(tasks.size()), [&](std::size_t, std::size_t task) {
-    const Span& span = tasks[task];
-    const auto batch = static_cast<std::size_t>(span.batch - batches.data());
-    for (std::int64_t done = 0; done < span.rows; done += kTileRows)
-      for (std::size_t j = 0; j < width; ++j)
-        encode(*plan.vocabularies[j], span.column(plan.columns[j]), entries[batch * width + j], span.begin + done,
-               std::min(kTileRows, span.rows - done),
-               out + (span.first_row + done) * static_cast<std::int64_t>(width) + static_cast<std::int64_t>(j),
-               static_cast<std::int64_t>(width));
+    const auto batch = static_cast<std::size_t>(tasks[task].batch - table.batches().data());
+    run_span(plan, tasks[task], entries.data() + batch * width, streams, out);
   });
 }
 
