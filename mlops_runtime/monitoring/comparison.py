@@ -75,7 +75,7 @@ def _wasserstein(reference: NumericSummary, current: NumericSummary) -> st.Bound
     _, g = interpolated_cdf(reference.edges, current.counts, low, high)
     distance, scale = st.wasserstein_from_cdf(points, f, g), reference_scale(reference)
     if not np.isfinite(distance.high) or scale == 0.0:
-        return st.Bounded(0.0, 0.0, 0.0) if distance.high == 0.0 else None
+        return st.Bounded(0.0, 0.0, 0.0) if distance.value == 0.0 else None
     return st.Bounded(distance.value / scale, distance.low / scale, distance.high / scale)
 
 

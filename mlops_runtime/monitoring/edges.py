@@ -31,7 +31,9 @@ def quantile_edges(values: F64, low: float, high: float, *, bins: int) -> F64:
         ranks = np.ceil(np.arange(1, bins + 1) / bins * len(values)).astype(np.int64) - 1
         cuts, repeats = np.unique(values[ranks], return_counts=True)
         atoms = cuts[repeats > 1]
-    edges: F64 = np.unique(np.concatenate([np.nextafter([low], -np.inf), np.nextafter(atoms, -np.inf), cuts, [high]]))
+    with np.errstate(over="ignore"):  # below the most negative float there is none
+        left = np.nextafter(np.append(atoms, low), -np.inf)
+    edges: F64 = np.unique(np.concatenate([left, cuts, [high]]))
     finite: F64 = edges[np.isfinite(edges)]
     return finite
 

@@ -94,7 +94,7 @@ def _is_whole(edges: NDArray[np.float64]) -> bool:
 
 
 def _grid(low: float, high: float, *, whole: bool) -> NDArray[np.float64]:
-    """Return bin limits over [low, high]; for whole numbers as many of them in each bin, or the plot would show combs."""
+    """Return bin limits over [low, high]; for whole numbers, equally many in each bin."""
     if whole and high - low < 2**52:
         low, high = math.floor(low), math.ceil(high)
         width = math.ceil((high - low + 1) / _PLOT_BINS)

@@ -17,8 +17,8 @@ from plotly.offline import get_plotlyjs
 
 from mlops_runtime.core.durable import durable_write
 from mlops_runtime.monitoring.comparison import percent
-from mlops_runtime.monitoring.evidence import BinShares, plot_bins
-from mlops_runtime.monitoring.report import ColumnDrift, DriftReport
+from mlops_runtime.monitoring.evidence import plot_bins
+from mlops_runtime.monitoring.report import ColumnDrift, DriftReport, write_p
 
 __all__ = ["render_html"]
 
@@ -38,7 +38,7 @@ def render_html(report: DriftReport, path: Path, *, title: str = "Drift report")
     if missing["data"]:
         figures["missingness"] = missing
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.filters.update(percent=_percent, number=_number, p_value=_p_value)
+    environment.filters.update(percent=_percent, number=_number, p_value=write_p)
     page = environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         title=title,
         report=report,
@@ -50,65 +50,63 @@ def render_html(report: DriftReport, path: Path, *, title: str = "Drift report")
 
 
 def _histogram(column: ColumnDrift) -> dict[str, Any]:
-    """Reference and current shares over the same bins: overlaid for numbers, side by side for categories."""
+    """Reference and current shares over the same bins: overlaid for numbers, in pairs for categories."""
     bins = plot_bins(column.reference, column.current)
-    if not bins:
-        return {"data": [], "layout": {}}
-    if column.kind == "numeric":
-        layout = {"barmode": "overlay", "bargap": 0, "xaxis": {"automargin": True}}
-        where = {"x": [_middle(bin_) for bin_ in bins]}
-    else:
-        ticks = {"tickvals": list(range(len(bins))), "ticktext": [_label(bin_.label) for bin_ in bins]}
-        layout = {"barmode": "group", "bargap": 0.25, "xaxis": {**ticks, "automargin": True}}
-        where = {"x": list(range(len(bins)))}
-    hover = [html.escape(bin_.label) for bin_ in bins]
-    sides = (
-        ("reference", _REFERENCE_COLOUR, [bin_.reference for bin_ in bins]),
-        ("current", _CURRENT_COLOUR, [bin_.current for bin_ in bins]),
-    )
-    return {"data": [_bars(name, colour, shares, hover, where) for name, colour, shares in sides], "layout": layout}
+    labels = [bin_.label for bin_ in bins]
+    before, now = [bin_.reference for bin_ in bins], [bin_.current for bin_ in bins]
+    if column.kind == "categorical":
+        return _pairs(labels, before, now)
+    where = {"x": [((bin_.low or 0.0) + (bin_.high or 0.0)) / 2.0 for bin_ in bins]}
+    layout = {"barmode": "overlay", "bargap": 0, "xaxis": {"automargin": True}}
+    return {"data": _bars("y", where, labels, before, now), "layout": layout}
 
 
 def _missingness(columns: Sequence[ColumnDrift]) -> dict[str, Any]:
-    """One horizontal pair of bars for each column that misses anything on either side."""
+    """One pair of bars for each column that misses anything on either side."""
     some = [column for column in columns if column.missing_share_reference or column.missing_share]
-    names = [html.escape(column.name) for column in some]
-    where = {"y": list(range(len(some))), "orientation": "h"}
-    sides = (
-        ("reference", _REFERENCE_COLOUR, [column.missing_share_reference or 0.0 for column in some]),
-        ("current", _CURRENT_COLOUR, [column.missing_share or 0.0 for column in some]),
+    before, now = (
+        [column.missing_share_reference or 0.0 for column in some],
+        [column.missing_share or 0.0 for column in some],
     )
-    ticks = {"tickvals": list(range(len(some))), "ticktext": [_label(column.name) for column in some]}
+    return _pairs([column.name for column in some], before, now)
+
+
+def _pairs(labels: Sequence[str], before: Sequence[float], now: Sequence[float]) -> dict[str, Any]:
+    """Horizontal bars, two a label; labels are ticks over positions, so equal or number-like ones stay apart."""
+    where = {"y": list(range(len(labels))), "orientation": "h"}
+    ticks = {"tickvals": where["y"], "ticktext": [_short(label) for label in labels]}
     layout = {
         "barmode": "group",
-        "height": 110 + 34 * len(some),
-        "xaxis": {"tickformat": ".0%", "rangemode": "tozero"},
+        "bargap": 0.3,
+        "height": 90 + 30 * len(labels),
+        "xaxis": {"tickformat": ".0%", "rangemode": "tozero", "gridcolor": "#e2e8f0"},
         "yaxis": {**ticks, "autorange": "reversed", "automargin": True},
+        "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"},
     }
-    bars = [_bars(name, colour, shares, names, where) for name, colour, shares in sides] if some else []
-    return {"data": bars, "layout": layout}
+    return {"data": _bars("x", where, labels, before, now), "layout": layout}
 
 
 def _bars(
-    name: str, colour: str, shares: Sequence[float], labels: Sequence[str], where: dict[str, Any]
-) -> dict[str, Any]:
-    along = "x" if where.get("orientation") == "h" else "y"
-    return {
-        "type": "bar",
-        "name": name,
-        "marker": {"color": colour, "opacity": 0.65},
-        "hovertext": list(labels),
-        "hovertemplate": f"%{{hovertext}}<br>{name}: %{{{along}:.2%}}<extra></extra>",
-        along: list(shares),
-        **where,
-    }
+    along: str, where: dict[str, Any], labels: Sequence[str], before: Sequence[float], now: Sequence[float]
+) -> list[dict[str, Any]]:
+    """The two traces, reference then current; none when there is nothing to draw. along: the axis of the shares."""
+    sides = (("reference", _REFERENCE_COLOUR, before), ("current", _CURRENT_COLOUR, now))
+    return [
+        {
+            "type": "bar",
+            "name": name,
+            "marker": {"color": colour, "opacity": 0.65},
+            "hovertext": [html.escape(label) for label in labels],
+            "hovertemplate": f"%{{hovertext}}<br>{name}: %{{{along}:.2%}}<extra></extra>",
+            along: list(shares),
+            **where,
+        }
+        for name, colour, shares in sides
+        if labels
+    ]
 
 
-def _middle(bin_: BinShares) -> float:
-    return ((bin_.low or 0.0) + (bin_.high or 0.0)) / 2.0
-
-
-def _label(text: str) -> str:
+def _short(text: str) -> str:
     short = text if len(text) <= _LABEL_CHARACTERS else f"{text[: _LABEL_CHARACTERS - 1]}…"
     return html.escape(short)
 
@@ -119,7 +117,3 @@ def _percent(share: float | None) -> str:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
-
-
-def _p_value(value: float) -> str:
-    return "< 1e-16" if value < 1e-16 else f"{value:.2g}"

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from mlops_runtime.monitoring.comparison import Comparison, compare_summaries, percent
@@ -15,7 +17,7 @@ from mlops_runtime.monitoring.statistics import Bounded
 from mlops_runtime.monitoring.summary import ColumnSummary
 from mlops_runtime.monitoring.verdict import MIN_ROWS, Verdict, judge
 
-__all__ = ["ColumnDrift", "DatasetDrift", "DriftReport", "build_report"]
+__all__ = ["ColumnDrift", "DatasetDrift", "DriftReport", "build_report", "write_p"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class DriftReport:
             missing = percent(before or 0.0) if before == now else f"{_share(before)} -> {_share(now)}"
             numbers = (_number(value) for value in (column.psi, distance, column.js, column.wasserstein))
             mark = f"DRIFT: {column.reason}" if column.drifted else column.reason
-            drawn.add_row(_plain(column.name), *numbers, missing, f"{column.p_value:.2g}", _plain(mark))
+            drawn.add_row(escape(column.name), *numbers, missing, write_p(column.p_value), escape(mark))
         return drawn
 
     def _evidence(self) -> Table:
@@ -120,7 +122,7 @@ class DriftReport:
         for column in self.columns:
             for bin_ in column.moved[:3] if column.drifted else ():
                 shares = (percent(bin_.reference), percent(bin_.current))
-                drawn.add_row(_plain(column.name), _plain(bin_.label), *shares)
+                drawn.add_row(escape(column.name), escape(bin_.label), *shares)
         return drawn
 
 
@@ -205,13 +207,18 @@ def _share(value: float | None) -> str:
     return "none" if value is None else percent(value)
 
 
-def _plain(text: str) -> str:
-    """Keep a name from being read as markup by the terminal library."""
-    return text.replace("[", r"\[")
+def write_p(p_value: float) -> str:
+    """Write a p-value for a human; what is beyond any argument is not spelled out.
+
+    >>> write_p(0.01234), write_p(1e-300)
+    ('0.012', '<1e-16')
+    """
+    return "<1e-16" if p_value < 1e-16 else f"{p_value:.2g}"
 
 
 def _table(title: str, headers: tuple[str, ...]) -> Table:
-    drawn = Table(title=title, title_justify="left", title_style="bold", show_edge=False)
+    drawn = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False)
+    drawn.padding = (0, 1, 0, 0)
     for header in headers:
         words = header in ("column", "bin", "verdict")
         drawn.add_column(header, justify="left" if words else "right", overflow="fold")

@@ -59,10 +59,10 @@ def _combined(tests: Sequence[Evidence]) -> float:
 
 
 def _benjamini_hochberg(p_values: Sequence[float], rate: float) -> float:
-    """Return the largest p-value that is rejected; -1 when none is."""
-    ordered = sorted(p_values)
-    rejected = [p for rank, p in enumerate(ordered, start=1) if p <= rate * rank / len(ordered)]
-    return rejected[-1] if rejected else -1.0
+    """Return the level at or below which p-values are rejected; -1 when none is."""
+    levels = [rate * rank / len(p_values) for rank in range(1, len(p_values) + 1)]
+    met = [level for level, p in zip(levels, sorted(p_values), strict=True) if p <= level]
+    return met[-1] if met else -1.0
 
 
 def _verdict(tests: Sequence[Evidence], p_value: float, limit: float) -> Verdict:
