@@ -15,7 +15,9 @@ export PYTHON
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-BUILD_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(shell find csrc -type f)
+# The package initialisers are among them because the editable install remembers which folders are packages.
+BUILD_INPUTS := pyproject.toml constraints.txt CMakeLists.txt \
+  $(shell find csrc -type f) $(shell find mlops_runtime kernels -name __init__.py)
 CPP_FILES := $(shell find csrc kernels -name '*.hpp' -o -name '*.cpp' -o -name '*.cu')
 LOG := build/setup.log
 

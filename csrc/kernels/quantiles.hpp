@@ -1,9 +1,9 @@
 // quantiles: a bottom-k sample of a numeric column, the finite values whose rows have the k smallest keys.
 //   key(row) = mix(row + mix(seed)),  mix = the finaliser of splitmix64, a bijection of 64 bits: no two rows tie
-// Input   a numeric Arrow column and the ordinal of its first row in the whole data set. Missing and infinite: left
-// out. Output  Sample, a mergeable state: parts of a data set, in any order, give the sample of the whole. Error   0
-// for n <= k; else the rank error of a uniform sample of k, about 1/(2 sqrt(k)) at the median. Source  Cohen and
-// Kaplan, Summarizing data using bottom-k sketches (2007); Steele et al., splitmix64 (2014).
+// Input   a numeric Arrow column and the ordinal of its first row in the whole data set. Missing, infinite: left out.
+// Output  Sample, a mergeable state: parts of a data set, in any order, give the sample of the whole.
+// Error   0 for n <= k; else the rank error of a uniform sample of k, about 1/(2 sqrt(k)) at the median.
+// Source  Cohen and Kaplan, Summarizing data using bottom-k sketches (2007); Steele et al., splitmix64 (2014).
 #pragma once
 
 #include <algorithm>

@@ -19,7 +19,7 @@ from mlops_runtime.sizing.roofline import bandwidth_gb_s, measure_bandwidth, wri
 __all__ = ["bench"]
 
 
-@click.command()
+@click.command(epilog="Example: mlrt bench machine --json")
 @click.argument("group", type=click.Choice(["machine", "kernels", "features", "drift", "all"]), default="machine")
 @click.option("--quick", is_flag=True, help="Small sizes, to try the benchmarks; writes no record.")
 @json_option

@@ -19,7 +19,7 @@ __all__ = ["drift"]
 _DRIFTED_EXIT_CODE = 3
 
 
-@click.command()
+@click.command(epilog="Example: mlrt drift last-month.csv today.csv --html drift.html")
 @click.argument("reference", type=click.Path(path_type=Path))
 @click.argument("current", type=click.Path(path_type=Path))
 @click.option(

@@ -20,7 +20,7 @@ __all__ = ["serve"]
 _MIB = 1 << 20
 
 
-@click.command()
+@click.command(epilog="Example: mlrt serve claims@production --http 127.0.0.1:8080")
 @click.argument("models", nargs=-1, required=True, metavar="BUNDLE|NAME@ALIAS…")
 @click.option(
     "--http", "address", default="127.0.0.1:8000", show_default=True, help="HOST:PORT; port 0 takes a free one."
