@@ -1,6 +1,6 @@
 """Run benchmarks one after the other: `python benchmarks/run.py [kernels|features|drift|…|all] [--quick]`.
 
-A group is the part after `bench_` of a script's name; `kernels` is every script that has no group of its own.
+A script belongs to the group its name holds (`bench_adult_features.py`: features); all others are `kernels`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ _OWN_GROUPS = ("drift", "features", "loader", "serving", "training")
 
 def scripts(group: str) -> list[Path]:
     """Return the scripts of a group, in name order."""
-    found = {path.stem.removeprefix("bench_"): path for path in sorted(_FOLDER.glob("bench_*.py"))}
-    if group == "all":
-        return list(found.values())
-    if group == "kernels":
-        return [path for name, path in found.items() if name not in _OWN_GROUPS]
-    return [found[group]] if group in found else []
+    found = sorted(_FOLDER.glob("bench_*.py"))
+    return [path for path in found if group in ("all", _group(path))]
+
+
+def _group(script: Path) -> str:
+    words = script.stem.split("_")
+    return next((group for group in _OWN_GROUPS if group in words), "kernels")
 
 
 def main() -> int:

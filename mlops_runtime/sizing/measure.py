@@ -192,6 +192,7 @@ def measure(
     for contender in contenders:
         for _ in range(warmup):
             _turn(contender, 1, setup)
+    gc.collect()
     probe, own_before = NoiseProbe(), _own_cpu_s(contenders)
     for turn in range(rounds):
         shift = turn % len(contenders)
@@ -217,7 +218,6 @@ def _turn(contender: Contender, calls: int, setup: Callable[[], object] | None) 
     if setup is not None:
         setup()
     run = contender.run
-    gc.collect()
     gc.disable()
     try:
         cpu_before = _own_cpu_s([contender])

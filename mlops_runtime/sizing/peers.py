@@ -30,7 +30,8 @@ def peer_environment(name: str, requirements: Sequence[str], *, root: Path = Pat
     wanted = canonical_json(sorted(requirements))
     if stamp.is_file() and stamp.read_bytes() == wanted:
         return python
-    venv.create(home, with_pip=True, symlinks=True)
+    if not python.is_file():
+        venv.create(home, with_pip=True, symlinks=True)
     command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
