@@ -107,7 +107,9 @@ def postgresql() -> Iterator[sa.URL]:
         port = probe.getsockname()[1]
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
     try:
-        _as_postgres(_POSTGRESQL / "initdb", "-D", folder / "data", "-U", "mlrt", "-A", "trust", "-E", "UTF8", "--no-sync")
+        _as_postgres(
+            _POSTGRESQL / "initdb", "-D", folder / "data", "-U", "mlrt", "-A", "trust", "--encoding=UTF8", "-N"
+        )
         control = (_POSTGRESQL / "pg_ctl", "-D", folder / "data", "-w")
         _as_postgres(*control, "-l", folder / "log", "-o", options, "start")
         yield sa.URL.create("postgresql+psycopg", "mlrt", host="127.0.0.1", port=port, database="postgres")
