@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops_runtime.core.errors import SchemaError, problem
-from mlops_runtime.data.schema import Column, ColumnKind, Schema, listed
+from mlops_runtime.data.schema import Column, ColumnKind, Schema, listed, repeated_names
 
 __all__ = ["TIMESTAMP", "conform", "is_text"]
 
 TIMESTAMP = pa.timestamp("us", "UTC")
 
-_HAS_ZONE = r"[T ]\d{2}:\d{2}.*(Z|[+-]\d{2}:?\d{2})$"
+_HAS_ZONE = r"[T ]\d{2}:\d{2}.*(Z|[+-]\d{2}(:?\d{2})?)$"
 
 
 def conform(table: pa.Table, schema: Schema, *, where: str) -> pa.Table:
@@ -55,7 +55,7 @@ def is_text(data_type: pa.DataType) -> bool:
 
 
 def _check_names(present: list[str], schema: Schema, where: str) -> None:
-    missing = [name for name in schema.names if name not in present]
+    missing = sorted(set(schema.names) - set(present), key=schema.names.index)
     if missing:
         raise SchemaError(
             problem(
@@ -65,7 +65,7 @@ def _check_names(present: list[str], schema: Schema, where: str) -> None:
                 next_step=f"add the missing columns; the input has {listed(present)}",
             )
         )
-    repeated = [name for name in schema.names if present.count(name) > 1]
+    repeated = [name for name in repeated_names(present) if name in schema.names]
     if repeated:
         raise SchemaError(
             problem(

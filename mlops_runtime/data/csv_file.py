@@ -21,6 +21,7 @@ __all__ = ["read_csv"]
 
 _TEXT = pa.dictionary(pa.int32(), pa.utf8())
 _BLOCK_BYTES = 1 << 22
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _MAX_DICTIONARY = 1 << 14  # distinct texts in one block beyond which a dictionary costs more than it saves
 
 
@@ -29,8 +30,9 @@ def read_csv(
 ) -> tuple[pa.Table, tuple[str, ...]]:
     """Decode a CSV file (all columns, or those named) and return it with notes.
 
-    texts: columns to keep as text whatever they look like. rules: gives the null tokens. A column whose first blocks
-    are numbers and whose later ones are not is text throughout, as written in the file.
+    texts: columns to keep as text whatever they look like. rules: gives the null tokens of numbers and times; those of
+    texts are left to `conform`. A column whose first blocks are numbers and whose later ones are not is text
+    throughout, as written in the file.
     Raises DataError for binary content, invalid UTF-8 and ragged rows; EmptyInputError when there are no rows.
     """
     has_quotes = _survey(path)
@@ -90,7 +92,6 @@ def _decode(
                 include_columns=wanted,
                 column_types={name: _TEXT for name in texts if name in wanted},
                 null_values=tokens,
-                strings_can_be_null=True,
                 auto_dict_encode=True,
                 auto_dict_max_cardinality=_MAX_DICTIONARY,
                 decimal_point=header.decimal_point,
@@ -105,7 +106,7 @@ def _decode(
 
 def _explain(path: Path, header: CsvHeader, error: pa.ArrowInvalid) -> DataError:
     message = str(error)
-    if "Empty CSV" in message:
+    if "Empty CSV" in message or "Could not skip" in message:
         return _no_rows(path)
     if "UTF8" in message or "UTF-8" in message:
         return _invalid_utf8(path)
@@ -177,9 +178,11 @@ def _reconsider_text(table: pa.Table, name: str, rules: Schema) -> tuple[pa.Tabl
     values = table.column(name)
     if not pa.types.is_dictionary(values.type):
         return table, []
-    distinct = pc.unique(pc.utf8_trim_whitespace(pc.unique(values).dictionary))
-    distinct = distinct.filter(pc.invert(pc.is_in(distinct, value_set=pa.array(rules.null_tokens, pa.utf8()))))
-    is_number = pc.match_substring_regex(distinct, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+    values = values.unify_dictionaries()
+    tokens = pa.array(rules.null_tokens, pa.utf8())
+    distinct = pc.utf8_trim_whitespace(values.chunk(0).dictionary)
+    distinct = distinct.filter(pc.invert(pc.is_in(distinct, value_set=tokens)))
+    is_number = pc.match_substring_regex(distinct, _NUMBER)
     numbers = pc.sum(is_number).as_py() or 0
     if numbers < len(distinct):
         if numbers * 2 < len(distinct):
@@ -189,5 +192,5 @@ def _reconsider_text(table: pa.Table, name: str, rules: Schema) -> tuple[pa.Tabl
     if not rules.trim or numbers == 0:
         return table, []
     trimmed = pc.utf8_trim_whitespace(values.cast(pa.utf8()))
-    present = pc.if_else(pc.is_in(trimmed, value_set=pa.array(rules.null_tokens, pa.utf8())), None, trimmed)
+    present = pc.if_else(pc.is_in(trimmed, value_set=tokens), None, trimmed)
     return table.set_column(table.column_names.index(name), name, present.cast(pa.float64())), []

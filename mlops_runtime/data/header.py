@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_runtime.core.errors import DataError, EmptyInputError, SchemaError, problem
-from mlops_runtime.data.schema import listed
+from mlops_runtime.data.schema import listed, repeated_names
 
 __all__ = ["CsvHeader", "read_header"]
 
@@ -52,7 +53,9 @@ def read_header(path: Path) -> CsvHeader:
 def _sample_lines(path: Path) -> list[str]:
     with path.open("rb") as stream:
         sample = stream.read(_SAMPLE_BYTES)
-    whole = len(sample) < _SAMPLE_BYTES
+        while b"\n" not in sample and (more := stream.read(_SAMPLE_BYTES)):
+            sample += more
+        whole = not stream.read(1)
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(sample, final=whole)
     except UnicodeDecodeError as error:
@@ -71,37 +74,34 @@ def _sample_lines(path: Path) -> list[str]:
 
 def _sniff(lines: list[str], path: Path) -> tuple[str, list[list[str]]]:
     """Choose the delimiter that splits the most records into the header's number of fields, preferring more fields."""
-    best = (0, 0, ",", [[""]])
+    candidates = []
     for delimiter in _DELIMITERS:
-        records = _records(lines, delimiter, path)
-        if not records:
-            raise EmptyInputError(
-                problem(
-                    expected="a header line",
-                    got="only blank lines",
-                    where=str(path),
-                    next_step="write the column names into the first line",
-                )
-            )
-        width = len(records[0])
+        records = _records(lines, delimiter)
+        width = len(records[0]) if records else 0
         agreeing = sum(len(record) == width for record in records) if width > 1 else 0
-        if (agreeing, width) > best[:2] or not any(best[3][0]):
-            best = (agreeing, width, delimiter, records)
-    return best[2], best[3]
+        candidates.append((agreeing, width, delimiter, records))
+    _, width, delimiter, records = max(candidates, key=lambda candidate: candidate[:2])
+    if width == 0:
+        raise EmptyInputError(
+            problem(
+                expected="a header line",
+                got="none that can be read",
+                where=str(path),
+                next_step="write the column names into the first line",
+            )
+        )
+    return delimiter, records
 
 
-def _records(lines: list[str], delimiter: str, path: Path) -> list[list[str]]:
+def _records(lines: list[str], delimiter: str) -> list[list[str]]:
+    """Return the first records; none beyond what cannot be CSV with this delimiter."""
     found: list[list[str]] = []
-    try:
+    with contextlib.suppress(csv.Error):
         for record in csv.reader(lines, delimiter=delimiter):
             if record:
                 found.append(record)
             if len(found) > _SAMPLE_RECORDS:
                 break
-    except csv.Error as error:
-        raise DataError(
-            problem(expected="CSV text", got=str(error), where=str(path), next_step="check the file's first lines")
-        ) from error
     return found
 
 
@@ -121,7 +121,7 @@ def _clean_names(raw: list[str], path: Path, notes: list[str]) -> tuple[str, ...
         if not name:
             names[position] = f"column_{position + 1}"
             notes.append(f"column {position + 1} has no name: it is called `{names[position]}`")
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = repeated_names(names)
     if repeated:
         raise SchemaError(
             problem(

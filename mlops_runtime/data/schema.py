@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from mlops_runtime.core.errors import SchemaError, problem
 
-__all__ = ["DEFAULT_NULL_TOKENS", "Column", "ColumnKind", "Schema"]
+__all__ = ["DEFAULT_NULL_TOKENS", "Column", "ColumnKind", "Schema", "listed", "repeated_names"]
 
 ColumnKind = Literal["number", "integer", "string", "timestamp"]
 
@@ -43,12 +44,12 @@ class Schema:
     null_tokens: tuple[str, ...] = DEFAULT_NULL_TOKENS
 
     def __post_init__(self) -> None:
-        repeated = sorted({name for name in self.names if self.names.count(name) > 1})
+        repeated = repeated_names(self.names)
         if repeated:
             raise SchemaError(
                 problem(
                     expected="distinct column names",
-                    got=f"{', '.join(map(repr, repeated))} more than once",
+                    got=f"{listed(repeated)} more than once",
                     where="schema",
                     next_step="rename one of them",
                 )
@@ -75,7 +76,9 @@ class Schema:
 
     def select(self, names: Iterable[str]) -> Schema:
         """Return a schema of these columns, in this order. Raises SchemaError for an unknown name."""
-        return Schema(tuple(self.column(name) for name in names), self.trim, self.null_tokens)
+        known = {column.name: column for column in self.columns}
+        chosen = tuple(known[name] if name in known else self.column(name) for name in names)
+        return Schema(chosen, self.trim, self.null_tokens)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the schema as plain JSON values."""
@@ -114,6 +117,15 @@ def _malformed(got: str) -> SchemaError:
             next_step="write it with Schema.to_dict",
         )
     )
+
+
+def repeated_names(names: Iterable[str]) -> list[str]:
+    """Return the names that occur more than once, sorted.
+
+    >>> repeated_names(["b", "a", "b"])
+    ['b']
+    """
+    return sorted(name for name, times in Counter(names).items() if times > 1)
 
 
 def listed(names: Iterable[str], *, limit: int = 12) -> str:
