@@ -16,7 +16,7 @@ from mlops_runtime.core.errors import ConfigError, SchemaError, problem
 from mlops_runtime.monitoring.edges import quantile_edges
 from mlops_runtime.monitoring.state import NumericState, entries
 from mlops_runtime.monitoring.summary import CategoricalSummary, ColumnSummary, NumericSummary, summary_from_dict
-from mlops_runtime.monitoring.table import as_table, kind_of, native_columns
+from mlops_runtime.monitoring.table import Layout, as_table, kind_of
 
 __all__ = ["MAX_CATEGORIES", "Baseline"]
 
@@ -60,10 +60,11 @@ class Baseline:
         reference = as_table(table)
         found = {name: kind_of(reference.schema.field(name).type) for name in reference.column_names}
         kinds = {name: kind for name, kind in found.items() if kind is not None}
-        view = native_columns(reference, kinds)
+        layout = Layout.of(reference.schema, kinds)
+        view = layout.view(reference)
         columns = {
-            name: _fit_numeric(view, column, bins) if kind == "numeric" else _fit_categorical(view, column)
-            for column, (name, kind) in enumerate(kinds.items())
+            name: _fit_numeric(view, column, bins) if kinds[name] == "numeric" else _fit_categorical(view, column)
+            for column, name in enumerate(layout.names)
         }
         return cls(columns, tuple(name for name, kind in found.items() if kind is None))
 

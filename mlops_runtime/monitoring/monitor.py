@@ -11,7 +11,7 @@ from mlops_runtime.monitoring.baseline import Baseline
 from mlops_runtime.monitoring.report import DriftReport, build_report
 from mlops_runtime.monitoring.state import state_for
 from mlops_runtime.monitoring.summary import ColumnSummary
-from mlops_runtime.monitoring.table import as_table, kind_of, native_columns
+from mlops_runtime.monitoring.table import Layout, as_table, kind_of
 
 __all__ = ["Monitor", "compare"]
 
@@ -25,6 +25,8 @@ class Monitor:
 
     def __init__(self, baseline: Baseline) -> None:
         self._baseline = baseline
+        self._schema: pa.Schema | None = None
+        self._layout = Layout((), {})
         self.reset()
 
     @property
@@ -44,15 +46,19 @@ class Monitor:
         other way round.
         """
         batch = as_table(table)
-        wrong = _wrong_kinds(self._baseline, batch)
-        if wrong:
-            raise SchemaError("; ".join(wrong.values()))
-        names = [name for name in batch.column_names if name in self._states]
-        view = native_columns(batch, {name: self._baseline.columns[name].kind for name in names})
-        for column, name in enumerate(names):
+        if self._schema is None or not batch.schema.equals(self._schema):
+            self._layout, self._schema = self._lay_out(batch.schema), batch.schema
+        view = self._layout.view(batch)
+        for column, name in enumerate(self._layout.names):
             self._states[name].update(view, column)
         self._rows += batch.num_rows
         return self
+
+    def _lay_out(self, schema: pa.Schema) -> Layout:
+        wrong = _wrong_kinds(self._baseline, schema)
+        if wrong:
+            raise SchemaError("; ".join(wrong.values()))
+        return Layout.of(schema, {name: summary.kind for name, summary in self._baseline.columns.items()})
 
     def merge(self, other: Monitor) -> Self:
         """Add what another monitor of the same baseline counted. Raises SchemaError for another baseline."""
@@ -84,7 +90,7 @@ def compare(reference: pa.Table, current: pa.Table, *, bins: int = 256) -> Drift
     """
     before, now = as_table(reference), as_table(current)
     baseline = Baseline.fit(before, bins=bins)
-    wrong = _wrong_kinds(baseline, now)
+    wrong = _wrong_kinds(baseline, now.schema)
     notes = [f"column `{name}`: its type is not monitored" for name in baseline.skipped]
     notes += [f"column `{name}`: only in the reference" for name in _only_in(before, now)]
     notes += [f"column `{name}`: only in the current data" for name in _only_in(now, before)]
@@ -96,10 +102,10 @@ def _only_in(table: pa.Table, other: pa.Table) -> list[str]:
     return [name for name in table.column_names if name not in set(other.column_names)]
 
 
-def _wrong_kinds(baseline: Baseline, table: pa.Table) -> dict[str, str]:
+def _wrong_kinds(baseline: Baseline, schema: pa.Schema) -> dict[str, str]:
     """Return an error message for each column whose kind is not the baseline's; an all-null column fits any kind."""
     wrong = {}
-    for field in table.schema:
+    for field in schema:
         summary = baseline.columns.get(field.name)
         if summary is None or kind_of(field.type) == summary.kind or pa.types.is_null(field.type):
             continue

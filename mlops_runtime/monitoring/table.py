@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import pyarrow as pa
@@ -10,51 +11,72 @@ import pyarrow as pa
 from mlops_runtime import _native
 from mlops_runtime.core.errors import SchemaError, problem
 
-__all__ = ["Kind", "as_table", "kind_of", "native_columns"]
+__all__ = ["Kind", "Layout", "as_table", "kind_of"]
 
 Kind = Literal["numeric", "categorical"]
 
 
 def as_table(data: object) -> pa.Table:
-    """Return any object with `__arrow_c_stream__` (pyarrow, polars, pandas, duckdb …) as a table, without a copy."""
-    if isinstance(data, pa.Table):
-        return data
+    """Return any object with `__arrow_c_stream__` (pyarrow, polars, pandas, duckdb …) as a table, without a copy.
+
+    Raises SchemaError for anything else, and when a column's name occurs twice.
+    """
     if not hasattr(data, "__arrow_c_stream__"):
         got = type(data).__name__
         raise SchemaError(
             problem(expected="an Arrow-able table", got=got, where="monitoring", next_step="pass pyarrow.table(...)")
         )
-    return pa.table(data)
+    table = data if isinstance(data, pa.Table) else pa.table(data)
+    names = table.column_names
+    if len(set(names)) != len(names):
+        got = ", ".join(sorted({f"`{name}` twice" for name in names if names.count(name) > 1}))
+        raise SchemaError(
+            problem(expected="one column of each name", got=got, where="monitoring", next_step="rename or drop one")
+        )
+    return table
 
 
-def kind_of(kind: pa.DataType) -> Kind | None:
+def kind_of(arrow: pa.DataType) -> Kind | None:
     """Return how a column of this Arrow type is monitored; None for types that are not (lists, structs, binary)."""
-    if isinstance(kind, pa.DictionaryType):
-        kind = kind.value_type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    plain = arrow.value_type if isinstance(arrow, pa.DictionaryType) else arrow
+    if pa.types.is_string(plain) or pa.types.is_large_string(plain) or pa.types.is_string_view(plain):
         return "categorical"
-    numbers = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
-    times = (pa.types.is_timestamp, pa.types.is_date, pa.types.is_time, pa.types.is_duration)
-    return "numeric" if any(holds(kind) for holds in (*numbers, *times)) else None
+    number = any(holds(plain) for holds in (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating))
+    special = any(holds(arrow) for holds in (pa.types.is_decimal, pa.types.is_null, pa.types.is_temporal))
+    return "numeric" if number or special else None
 
 
-def native_columns(table: pa.Table, kinds: Mapping[str, Kind]) -> _native.ArrowTable:
-    """Return a native view of the named columns, in that order, each as its kind.
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which columns of a schema to hand to the kernels, and as what; made once per schema, used for every batch.
 
-    Times become their integer count of units, decimals float64, all-null columns their kind; others are not copied.
+    conversions: by position among `names`, the type to cast to first. Times become their integer count of units,
+    decimals float64, all-null columns their kind; other columns are not copied.
     """
-    columns = [_countable(table.column(name), kind) for name, kind in kinds.items()]
-    return _native.ArrowTable(pa.table(columns, names=list(kinds)))
+
+    names: tuple[str, ...]
+    conversions: Mapping[int, pa.DataType]
+
+    @classmethod
+    def of(cls, schema: pa.Schema, kinds: Mapping[str, Kind]) -> Layout:
+        """Choose the columns in `kinds`, in the schema's order."""
+        names = tuple(name for name in schema.names if name in kinds)
+        targets = {place: _conversion(schema.field(name).type, kinds[name]) for place, name in enumerate(names)}
+        return cls(names, {place: target for place, target in targets.items() if target is not None})
+
+    def view(self, table: pa.Table) -> _native.ArrowTable:
+        """Return the kernels' view of the columns, in the order of `names`."""
+        chosen = table.select(list(self.names))
+        for place, target in self.conversions.items():
+            chosen = chosen.set_column(place, self.names[place], chosen.column(place).cast(target))
+        return _native.ArrowTable(chosen)
 
 
-def _countable(column: pa.ChunkedArray, kind: Kind) -> pa.ChunkedArray:
-    arrow = column.type
+def _conversion(arrow: pa.DataType, kind: Kind) -> pa.DataType | None:
     if pa.types.is_null(arrow):
-        return column.cast(pa.float64() if kind == "numeric" else pa.large_utf8())
+        return pa.float64() if kind == "numeric" else pa.large_utf8()
     if pa.types.is_decimal(arrow):
-        return column.cast(pa.float64())
+        return pa.float64()
     if pa.types.is_temporal(arrow):
-        return column.cast(pa.int32() if arrow.bit_width == 32 else pa.int64())
-    if isinstance(arrow, pa.DictionaryType) and kind == "numeric":
-        return _countable(column.cast(arrow.value_type), kind)
-    return column
+        return pa.int32() if arrow.bit_width == 32 else pa.int64()
+    return arrow.value_type if isinstance(arrow, pa.DictionaryType) and kind == "numeric" else None

@@ -122,6 +122,11 @@ def test_every_number_type_counts_alike(kind: pa.DataType) -> None:
     assert summary.to_dict() == Baseline.fit(pa.table({"c": values})).columns["c"].to_dict()
 
 
+def test_a_name_that_occurs_twice_is_refused() -> None:
+    with pytest.raises(SchemaError, match="`x` twice"):
+        Baseline.fit(pa.table([pa.array([1.0]), pa.array([2.0])], names=["x", "x"]))
+
+
 def test_times_are_numbers_and_lists_are_skipped() -> None:
     table = pa.table({"t": pa.array([1, 2], pa.timestamp("us", "UTC")), "l": pa.array([[1], [2]])})
     baseline = Baseline.fit(table)
