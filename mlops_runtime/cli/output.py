@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -12,7 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-__all__ = ["emit", "json_option", "stage_progress", "table"]
+__all__ = ["emit", "json_option", "stage_progress", "stdout_console", "table"]
+
+_FILE_COLUMNS = 120
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -27,7 +31,13 @@ def emit(payload: Mapping[str, Any], *, as_json: bool, render: Callable[[Console
     if as_json:
         click.echo(json.dumps(payload, allow_nan=False, ensure_ascii=False, sort_keys=True))
     else:
-        render(Console(highlight=False))
+        render(stdout_console())
+
+
+def stdout_console() -> Console:
+    """Return a console for results: as wide as the terminal, or `_FILE_COLUMNS` wide in a pipe or a file."""
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _FILE_COLUMNS
+    return Console(highlight=False, width=width)
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:

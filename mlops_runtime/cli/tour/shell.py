@@ -6,10 +6,10 @@ import shlex
 import time
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.rule import Rule
 
 from mlops_runtime.cli.main import run
+from mlops_runtime.cli.output import stdout_console
 from mlops_runtime.core.errors import MlrtError
 
 __all__ = ["Shell"]
@@ -22,7 +22,7 @@ class Shell:
         self._chapters = chapters
         self._chapter = 0
         self._started_s = time.monotonic()
-        self.console = Console(highlight=False)
+        self.console = stdout_console()
         self.commands: list[str] = []
 
     def chapter(self, title: str, explanation: str) -> None:
@@ -30,7 +30,9 @@ class Shell:
         self._chapter += 1
         elapsed_s = time.monotonic() - self._started_s
         self.console.print()
-        self.console.print(Rule(f"[bold]{self._chapter}/{self._chapters} {title}[/bold]  {elapsed_s:.0f} s", align="left"))
+        self.console.print(
+            Rule(f"[bold]{self._chapter}/{self._chapters} {title}[/bold]  {elapsed_s:.0f} s", align="left")
+        )
         self.console.print(explanation, style="dim")
 
     def show(self, *arguments: str) -> None:
