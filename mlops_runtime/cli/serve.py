@@ -107,4 +107,4 @@ def _banner(service: Service, url: str) -> None:
     first = next(iter(service.table.models.values())).stable
     click.echo(f"Metrics {url}/metrics · drift {url}/v1/models/{first.name}/drift")
     click.echo("Try it:")
-    click.echo(curl_command(first, url))
+    click.echo(curl_command(first.model.bundle, first.name, url))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,8 @@ import pyarrow as pa
 
 from mlops_runtime.data import conform
 from mlops_runtime.registry import Bundle, Manifest, Model, Scores
-from mlops_runtime.serving.request import InferRequest
+from mlops_runtime.serving.example import example_request
+from mlops_runtime.serving.request import InferRequest, RequestLimits, parse_request
 from mlops_runtime.serving.response import Answer
 from mlops_runtime.serving.signature import Signature, TensorSpec
 from mlops_runtime.serving.watch import DriftWatch
@@ -31,9 +33,16 @@ class ServedVersion:
 
     @classmethod
     def load(cls, name: str, version: str, bundle: Bundle) -> ServedVersion:
-        """Load a verified bundle. Raises MlrtError when a part of it cannot be used."""
+        """Load a verified bundle and score one typical row, uncounted: nothing is set up while a client waits.
+
+        Raises MlrtError when a part of the bundle cannot be used, or when it cannot score that row.
+        """
         model = Model.load(bundle)
-        return cls(name, version, model, _signature(bundle.manifest), DriftWatch(bundle.baseline, model.classes))
+        watch = DriftWatch(bundle.baseline, model.classes)
+        served = cls(name, version, model, _signature(bundle.manifest), watch)
+        request = parse_request(json.dumps(example_request(bundle)).encode(), None, RequestLimits())
+        model.score_conformed(served.inputs(request))
+        return served
 
     @property
     def digest(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -73,8 +74,7 @@ def test_sigterm_under_load_answers_every_request_it_accepted(
 def test_readiness_turns_false_before_the_end_and_every_answer_says_close(
     serve: Any, bundles: tuple[Path, Path]
 ) -> None:
-    running = serve(str(bundles[0]), "--drain-seconds", "5")
-    idle = socket.create_connection(running.address.split(":"))  # holds the drain open
+    running = serve(str(bundles[0]), "--drain-seconds", "2")
     running.process.terminate()
     deadline_s = time.monotonic() + 5
     status = 0
@@ -87,7 +87,6 @@ def test_readiness_turns_false_before_the_end_and_every_answer_says_close(
         response.read()
         connection.close()
     assert response.headers["connection"] == "close"
-    idle.close()
     assert running.process.wait(10) == 0
 
 
@@ -131,6 +130,15 @@ def test_a_taken_port_and_an_unknown_bundle_are_said_plainly(
     assert run(["serve", "claims@production", "--http", "127.0.0.1:0"]) == 1
     assert run(["serve", str(bundles[0]), str(bundles[1]), "--http", "127.0.0.1:0"]) == 2
     assert "NEW_NAME=BUNDLE" in capsys.readouterr().err
+
+
+def test_a_bundle_with_one_flipped_bit_is_not_served(bundles: tuple[Path, Path], tmp_path: Path, capsys: Any) -> None:
+    copy = shutil.copytree(bundles[0], tmp_path / "copy")
+    content = bytearray((copy / "model.onnx").read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / "model.onnx").write_bytes(content)
+    assert run(["serve", str(copy), "--http", "127.0.0.1:0"]) == 1
+    assert "model.onnx" in capsys.readouterr().err
 
 
 def test_two_bundles_are_served_side_by_side_under_names_of_ones_choice(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import struct
 from typing import Any
 
+import hypothesis
+import hypothesis.strategies as st
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -243,6 +246,20 @@ def test_bad_binary_data_is_refused_with_its_reason(words: str, item: dict[str, 
 def test_a_header_length_outside_the_body_is_refused(header_bytes: int) -> None:
     with pytest.raises(DataError, match="Inference-Header-Content-Length"):
         parse_request(json.dumps({"inputs": [GOOD]}).encode(), header_bytes, LIMITS)
+
+
+@hypothesis.given(st.data())
+def test_a_mutilated_request_is_parsed_or_refused_and_never_a_crash(data: st.DataObject) -> None:
+    text = encode_bytes(["Dubai", ""])
+    inputs = [tensor(data=[1.5, None]), tensor("city", "BYTES", parameters={"binary_data_size": len(text)})]
+    header = json.dumps({"id": "7", "inputs": inputs, "outputs": [{"name": "label"}]}).encode()
+    body = bytearray(header + text)
+    for _ in range(data.draw(st.integers(1, 4))):
+        position = data.draw(st.integers(0, len(body) - 1))
+        body[position : position + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    length = len(header) + data.draw(st.integers(-2, 2))
+    with contextlib.suppress(DataError, CapacityError):
+        assert SIGNATURE.table(parse_request(bytes(body), length, LIMITS)).num_rows > 0
 
 
 def test_json_beyond_its_limit_is_a_capacity_error() -> None:
