@@ -15,15 +15,21 @@ if TYPE_CHECKING:  # the training layer loads numpy and pyarrow
 
 __all__ = ["print_evaluation", "print_gates", "refuse_if_failed"]
 
-_SHORT = {
+_HEADINGS = {  # what fits in 80 columns; the JSON and the card have the rest
+    "n": "n",
     "base_rate": "base",
     "positive_rate": "called",
     "true_positive_rate": "TPR",
     "false_positive_rate": "FPR",
     "roc_auc": "AUC",
-    "accuracy": "acc.",
-    "ece": "ECE",
     "calibration_gap": "gap",
+    "log_loss": "log loss",
+    "macro_f1": "macro F1",
+    "roc_auc_ovr": "AUC",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "mean_error": "mean error",
+    "r2": "R2",
 }
 
 
@@ -39,13 +45,12 @@ def print_evaluation(console: Console, evaluation: Evaluation, *, title: str) ->
 
 def _print_groups(console: Console, column: str, report: dict[str, Any]) -> None:
     groups: dict[str, dict[str, Any]] = report["groups"]
-    keys = [key for key in next(iter(groups.values())) if key != "enough_rows"]
+    keys = [key for key in _HEADINGS if key in next(iter(groups.values()))]
     rows = [
         (escape(name) + ("" if record["enough_rows"] else " (few rows)"), *(number(record[key]) for key in keys))
         for name, record in groups.items()
     ]
-    headings = ("group", *(_SHORT.get(key, key.replace("_", " ")) for key in keys))
-    console.print(table(f"By {escape(column)}", headings, rows))
+    console.print(table(f"By {escape(column)}", ("group", *(_HEADINGS[key] for key in keys)), rows))
     for name, value in report.items():
         if name.endswith("_difference"):
             console.print(f"{name.replace('_', ' ')} {number(value)}", style="dim")
@@ -67,7 +72,7 @@ def refuse_if_failed(gates: GateReport, consequence: str) -> None:
 
 
 def number(value: float | None) -> str:
-    """Write a number for a table: counts whole, the rest with three or four digits."""
+    """Write a number for a table: counts whole, the rest with four digits."""
     if value is None:
         return "–"
     return str(value) if isinstance(value, int) else f"{value:.4f}" if abs(value) < 1 else f"{value:.4g}"

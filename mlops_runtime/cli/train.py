@@ -44,7 +44,7 @@ __all__ = ["train"]
 @click.option("--sensitive", multiple=True, metavar="COLUMN", help="Report by group; stays a feature unless excluded.")
 @click.option("--weight", metavar="COLUMN", help="Row weights for training.")
 @click.option("--class-weight", type=click.Choice(["balanced"]), help="Give every class the same total weight.")
-@click.option("--threshold", type=float, help="Of the positive class (default: best F1 on the validation rows).")
+@click.option("--threshold", type=float, help="Of the positive class (default: best macro F1 on the validation rows).")
 @click.option("--spec", type=click.Path(path_type=Path), help="A feature spec in YAML instead of an inferred one.")
 @click.option("--gates", type=click.Path(path_type=Path), help="Gates in YAML (default: better than guessing).")
 @click.option("--seed", type=int, default=0, show_default=True)

@@ -23,7 +23,7 @@ class Candidate:
     """A fitted and exported model. validation_score: float32[N, K], by the exported model, as all scores are.
 
     validation_loss: weighted log loss (nats) or RMSE. export_difference: the greatest difference between the exported
-    model's scores and the native estimator's; relative to max(1, |value|) in regression.
+    model's scores and the native estimator's; in regression relative to the greatest value.
     """
 
     kind: ModelKind
@@ -56,7 +56,7 @@ def fit_candidate(kind: ModelKind, posed: Problem, train: Samples, validation: S
 
 def _difference(exported: NDArray[np.float32], native: NDArray[np.float64], *, relative: bool) -> float:
     gap = np.abs(exported.astype(np.float64) - native)
-    return float((gap / np.maximum(1.0, np.abs(native)) if relative else gap).max())
+    return float(gap.max() / max(1.0, np.abs(native).max()) if relative else gap.max())
 
 
 def _loss(posed: Problem, validation: Samples, score: NDArray[np.float32]) -> float:

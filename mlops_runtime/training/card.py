@@ -17,7 +17,7 @@ _TEMPLATE = Path(__file__).with_name("card.md.j2")
 
 def write_card(outcome: Outcome) -> str:
     """Return the card as Markdown."""
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True)  # noqa: S701, it writes Markdown
     environment.filters |= {"number": _number, "cell": _cell}
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(_values(outcome))
 
@@ -32,7 +32,7 @@ def _values(outcome: Outcome) -> dict[str, Any]:
         "target": config.target,
         "classes": prepared.target.classes,
         "threshold": evaluation.threshold,
-        "threshold_origin": "best F1 on the validation rows" if config.threshold is None else "as asked for",
+        "threshold_origin": "best macro F1 on the validation rows" if config.threshold is None else "as asked for",
         "created": outcome.facts["created"],
         "version": outcome.facts["versions"]["mlops_runtime"],
         "source": prepared.dataset.manifest.files[0],

@@ -49,7 +49,7 @@ class Judged:
     @property
     def positive(self) -> NDArray[np.bool_]:
         """Rows of the positive class (binary)."""
-        return self.target == 1.0
+        return np.equal(self.target, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

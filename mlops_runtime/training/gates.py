@@ -1,4 +1,4 @@
-"""Gates: limits a model's evaluation must keep. A failed gate refuses the model (exit code 3), it does not delete it."""
+"""Gates: limits an evaluation must keep. A failed gate refuses the model (exit code 3); it deletes nothing."""
 
 from __future__ import annotations
 

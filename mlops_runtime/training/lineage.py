@@ -7,8 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-from mlops_runtime import __version__
-from mlops_runtime import _native
+from mlops_runtime import __version__, _native
 from mlops_runtime.core.clock import timestamp
 from mlops_runtime.core.digest import sha256_bytes
 from mlops_runtime.core.lineage import Edge, Node

@@ -10,6 +10,7 @@ from mlops_runtime.training.candidates import Candidate
 from mlops_runtime.training.config import TrainConfig
 from mlops_runtime.training.evaluation import Evaluation
 from mlops_runtime.training.gates import GateReport
+from mlops_runtime.training.models import ModelKind
 from mlops_runtime.training.prepare import Prepared
 
 __all__ = ["Outcome"]
@@ -22,7 +23,7 @@ class Outcome:
     config: TrainConfig
     prepared: Prepared
     chosen: Candidate
-    candidates: Mapping[str, float]
+    candidates: Mapping[ModelKind, float]
     evaluation: Evaluation
     gates: GateReport
     facts: Mapping[str, Any]

@@ -49,7 +49,8 @@ def random_split(strata: NDArray[np.int64], *, seed: int) -> Split:
         for part, chosen in zip(parts, np.split(members, [len(members) - tested - validated, -tested]), strict=True):
             part.append(chosen)
     method = f"random, stratified, seed {seed}" if strata.any() else f"random, seed {seed}"
-    return Split(*(np.sort(np.concatenate(part)) for part in parts), method=method)
+    train, validation, test = (np.sort(np.concatenate(part)) for part in parts)
+    return Split(train, validation, test, method)
 
 
 def time_split(times: NDArray[np.int64], *, column: str) -> Split:
@@ -71,7 +72,7 @@ def time_split(times: NDArray[np.int64], *, column: str) -> Split:
                 next_step="leave --time out, or pass a finer time column",
             )
         )
-    return Split(np.sort(train), np.sort(validation), np.sort(test), method=f"time-ordered by {column}")
+    return Split(np.sort(train), np.sort(validation), np.sort(test), f"time-ordered by {column}")
 
 
 def time_order(values: pa.ChunkedArray, *, column: str) -> NDArray[np.int64]:

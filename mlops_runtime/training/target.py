@@ -104,7 +104,7 @@ def understand_target(values: pa.ChunkedArray, *, name: str, task: str = "auto")
 
 def _is_continuous(values: pa.ChunkedArray) -> bool:
     if pa.types.is_integer(values.type):
-        return pc.count_distinct(values).as_py() > _MAX_INTEGER_CLASSES
+        return bool(pc.count_distinct(values).as_py() > _MAX_INTEGER_CLASSES)
     if not pa.types.is_floating(values.type):
         return False
     finite = values.filter(pc.is_finite(values))

@@ -21,7 +21,7 @@ from mlops_runtime.training.evaluation import Evaluation, Judged, judge
 from mlops_runtime.training.gates import GateReport, check_gates, default_gates
 from mlops_runtime.training.lineage import training_edges, training_facts
 from mlops_runtime.training.metrics import Interval, choose_threshold, read_groups
-from mlops_runtime.training.models import available_kinds
+from mlops_runtime.training.models import ModelKind, available_kinds
 from mlops_runtime.training.outcome import Outcome
 from mlops_runtime.training.prepare import Prepared, prepare
 
@@ -37,10 +37,10 @@ class TrainResult:
     """A finished job. candidates: validation loss (log loss or RMSE) of each model kind tried; the least was kept."""
 
     bundle: Bundle
-    model_kind: str
+    model_kind: ModelKind
     evaluation: Evaluation
     gates: GateReport
-    candidates: dict[str, float]
+    candidates: dict[ModelKind, float]
     notes: tuple[str, ...]
     timings_s: dict[str, float]
 

@@ -7,17 +7,13 @@ from numpy.typing import NDArray
 
 from mlops_runtime.training.metrics.calibration import calibration_error, confidence_bins
 from mlops_runtime.training.metrics.ranking import Ranking
+from mlops_runtime.training.metrics.sums import ratio, weighted_sum
 
-__all__ = ["PROBABILITY_FLOOR", "BinaryStatistics", "choose_threshold", "ratio"]
+__all__ = ["PROBABILITY_FLOOR", "BinaryStatistics", "choose_threshold"]
 
 PROBABILITY_FLOOR = float(
     np.finfo(np.float32).eps
 )  # scores are float32: a certain 0 or 1 costs 15.9 nats, not infinity
-
-
-def ratio(part: float, whole: float) -> float:
-    """Return part / whole, NaN when there is nothing to divide by."""
-    return float(part / whole) if whole else float("nan")
 
 
 class BinaryStatistics:
@@ -47,8 +43,8 @@ class BinaryStatistics:
         return {
             "roc_auc": auc,
             "average_precision": average_precision,
-            "log_loss": ratio(float(self._log_losses @ weights), total),
-            "brier": ratio(float(self._squares @ weights), total),
+            "log_loss": ratio(weighted_sum(self._log_losses, weights), total),
+            "brier": ratio(weighted_sum(self._squares, weights), total),
             "ece": calibration_error(self._bins, self._probability, self._outcome, weights),
             "accuracy": ratio(true_positive + true_negative, total),
             "precision": ratio(true_positive, true_positive + false_positive),
@@ -63,10 +59,11 @@ class BinaryStatistics:
 
 
 def choose_threshold(positive: NDArray[np.bool_], probability: NDArray[np.floating]) -> float:
-    """Return the threshold with the greatest F1 on these rows; of equal ones the highest.
+    """Return the threshold with the greatest macro F1 on these rows; of equal ones the highest.
 
-    F1, because accuracy would often call no row positive when the positive class is rare. The threshold lies half-way
-    between two neighbouring scores, so that rounding cannot move a row across it. 0.5 when a class has no row.
+    Macro F1 is the mean of both classes' F1: accuracy would often call no row positive when the class is rare, and one
+    class's F1 depends on which class is the positive one. The threshold lies half-way between two neighbouring scores,
+    so that rounding cannot move a row across it. 0.5 when a class has no row.
 
     >>> round(choose_threshold(np.array([False, True, True]), np.array([0.2, 0.4, 0.9])), 6)
     0.3
@@ -75,9 +72,12 @@ def choose_threshold(positive: NDArray[np.bool_], probability: NDArray[np.floati
         return 0.5
     order = np.argsort(-probability, kind="stable")
     score = probability[order].astype(np.float64)
-    found = np.cumsum(positive[order])
     last_of_tie = np.flatnonzero(np.r_[score[1:] != score[:-1], True])
-    f1 = 2 * found[last_of_tie] / (last_of_tie + 1 + found[-1])
-    at = last_of_tie[int(np.argmax(f1))]
+    true_positive = np.cumsum(positive[order])[last_of_tie]
+    called, positives = last_of_tie + 1, int(positive.sum())
+    errors = called + positives - 2 * true_positive
+    true_negative = len(score) - called - positives + true_positive
+    macro_f1 = 2 * true_positive / (2 * true_positive + errors) + 2 * true_negative / (2 * true_negative + errors)
+    at = last_of_tie[int(np.argmax(macro_f1))]
     below = score[at + 1] if at + 1 < len(score) else 0.0
     return float((score[at] + below) / 2)

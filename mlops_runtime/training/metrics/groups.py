@@ -6,6 +6,7 @@ worst case over groups, as in fairlearn.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlops_runtime.training.metrics.binary import BinaryStatistics, ratio
+from mlops_runtime.training.metrics.binary import BinaryStatistics
 from mlops_runtime.training.metrics.interval import finite
 from mlops_runtime.training.metrics.multiclass import MulticlassStatistics
 from mlops_runtime.training.metrics.regression import RegressionStatistics
+from mlops_runtime.training.metrics.sums import ratio
 
 __all__ = ["MINIMUM_GROUP_ROWS", "Groups", "binary_groups", "multiclass_groups", "read_groups", "regression_groups"]
 
@@ -59,7 +61,7 @@ def read_groups(values: pa.ChunkedArray, *, column: str) -> Groups:
 def _bands(values: pa.ChunkedArray) -> pa.ChunkedArray:
     numbers = np.asarray(values.cast(pa.float64()).to_numpy(), np.float64)
     edges = np.unique(np.nanquantile(numbers, np.linspace(0, 1, _BANDS + 1)[1:-1]))
-    names = [f"≤ {edges[0]:g}", *(f"> {low:g} to {high:g}" for low, high in zip(edges, edges[1:], strict=False))]
+    names = [f"≤ {edges[0]:g}", *(f"> {low:g} to {high:g}" for low, high in itertools.pairwise(edges))]
     names.append(f"> {edges[-1]:g}")
     chosen = np.array([f"{at + 1}: {name}" for at, name in enumerate(names)])[np.searchsorted(edges, numbers)]
     return pa.chunked_array([pa.array(chosen, pa.string(), mask=np.isnan(numbers))])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_runtime.training.metrics.binary import PROBABILITY_FLOOR, ratio
+from mlops_runtime.training.metrics.binary import PROBABILITY_FLOOR
 from mlops_runtime.training.metrics.calibration import calibration_error, confidence_bins
 from mlops_runtime.training.metrics.ranking import Ranking
+from mlops_runtime.training.metrics.sums import ratio, weighted_sum
 
 __all__ = ["MulticlassStatistics"]
 
@@ -39,8 +40,8 @@ class MulticlassStatistics:
         areas = [ranking.areas(weights)[0] for ranking in self._rankings]
         defined = [area for area in areas if area == area]  # NaN: the class, or all others, drew no row
         return {
-            "log_loss": ratio(float(self._log_losses @ weights), total),
-            "accuracy": ratio(float(self._correct @ weights), total),
+            "log_loss": ratio(weighted_sum(self._log_losses, weights), total),
+            "accuracy": ratio(weighted_sum(self._correct, weights), total),
             "macro_f1": ratio(float(f1.sum()), len(f1)),
             "roc_auc_ovr": ratio(sum(defined), len(defined)),
             "ece": calibration_error(self._bins, self._confidence, self._correct, weights),
@@ -49,5 +50,4 @@ class MulticlassStatistics:
     def confusion(self, weights: NDArray[np.float64]) -> list[list[float]]:
         """Return sums of weights; rows are true classes, columns the chosen ones."""
         cells = np.bincount(self._cells, weights, self._classes**2)
-        matrix: list[list[float]] = cells.reshape(self._classes, self._classes).tolist()
-        return matrix
+        return [[float(cell) for cell in row] for row in cells.reshape(self._classes, self._classes)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mlops_runtime.training.metrics.sums import weighted_sum
+
 __all__ = ["Ranking"]
 
 
@@ -23,7 +25,7 @@ class Ranking:
     def areas(self, weights: NDArray[np.float64]) -> tuple[float, float]:
         """Return (ROC AUC, average precision); NaN when a class has no weight.
 
-        ROC AUC is P(positive scores higher) + P(tie) / 2; average precision is the sum of precision times recall gained.
+        ROC AUC is P(positive scores higher) + P(tie) / 2; average precision sums precision times recall gained.
         """
         weight = weights[self._order]
         of_positives = np.where(self._positive, weight, 0.0)
@@ -33,7 +35,7 @@ class Ranking:
         if not positives or not negatives:
             return float("nan"), float("nan")
         found, false_alarms = np.cumsum(gained), np.cumsum(wrong)
-        auc = 1.0 - np.dot(gained, false_alarms - 0.5 * wrong) / (positives * negatives)
+        auc = 1.0 - weighted_sum(gained, false_alarms - 0.5 * wrong) / (positives * negatives)
         flagged = found + false_alarms
         precision = np.divide(found, flagged, out=np.zeros_like(found), where=flagged > 0)
-        return float(auc), float(np.dot(gained, precision) / positives)
+        return float(auc), weighted_sum(gained, precision) / float(positives)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_runtime.training.metrics.binary import ratio
+from mlops_runtime.training.metrics.sums import ratio, weighted_sum
 
 __all__ = ["RegressionStatistics"]
 
@@ -26,13 +26,13 @@ class RegressionStatistics:
     def measure(self, weights: NDArray[np.float64]) -> dict[str, float]:
         """Return every metric under the weights; NaN where it is undefined (a constant target has no R2)."""
         total = float(weights.sum())
-        squared = ratio(float(self._errors**2 @ weights), total)
-        mean = ratio(float(self._target @ weights), total)
-        variance = ratio(float((self._target - mean) ** 2 @ weights), total)
+        squared = ratio(weighted_sum(self._errors**2, weights), total)
+        mean = ratio(weighted_sum(self._target, weights), total)
+        variance = ratio(weighted_sum((self._target - mean) ** 2, weights), total)
         return {
             "rmse": squared**0.5,
-            "mae": ratio(float(np.abs(self._errors) @ weights), total),
-            "mean_error": ratio(float(self._errors @ weights), total),
+            "mae": ratio(weighted_sum(np.abs(self._errors), weights), total),
+            "mean_error": ratio(weighted_sum(self._errors, weights), total),
             "r2": 1.0 - ratio(squared, variance),
             "spearman": _correlation(self._target_rank, self._prediction_rank, weights),
         }
@@ -47,6 +47,6 @@ def _mean_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _correlation(x: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
     total = float(weights.sum())
-    x_gap, y_gap = x - ratio(float(x @ weights), total), y - ratio(float(y @ weights), total)
-    spread = float((x_gap**2 @ weights) * (y_gap**2 @ weights)) ** 0.5
-    return ratio(float(x_gap * y_gap @ weights), spread)
+    x_gap, y_gap = x - ratio(weighted_sum(x, weights), total), y - ratio(weighted_sum(y, weights), total)
+    spread = (weighted_sum(x_gap**2, weights) * weighted_sum(y_gap**2, weights)) ** 0.5
+    return ratio(weighted_sum(x_gap * y_gap, weights), spread)

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from mlops_runtime.core.errors import ConfigError
 from mlops_runtime.training.models.base import Fitted, Problem, Samples
 
-__all__ = ["ModelKind", "available_kinds", "fit_model"]
+__all__ = ["Fitted", "ModelKind", "Problem", "Samples", "available_kinds", "fit_model"]
 
 ModelKind = Literal["gbdt", "linear", "mlp"]
 

@@ -112,7 +112,7 @@ class _FittedLinear:
         if self._problem.task == "binary":
             positive = 1.0 / (1.0 + np.exp(-margins))
             return np.hstack([1.0 - positive, positive])
-        return np.exp(margins - np.logaddexp.reduce(margins, axis=1, keepdims=True))
+        return np.asarray(np.exp(margins - np.logaddexp.reduce(margins, axis=1, keepdims=True)), np.float64)
 
     def to_onnx(self) -> bytes:
         """Build it in float64: a dot product for `dense`, a table look-up for each id."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from typing import Any, cast
 
@@ -30,7 +31,7 @@ _CLIP = 6.0  # standard deviations; a wilder input says no more than this
 def fit(problem: Problem, train: Samples, validation: Samples) -> _FittedNetwork:
     """Train with AdamW until the validation loss has not improved for 6 epochs; keep the best epoch's weights."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(problem.threads)
+    torch.set_num_threads(1)  # batches of 256 rows are too small to share
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(problem.seed)
@@ -42,9 +43,10 @@ def fit(problem: Problem, train: Samples, validation: Samples) -> _FittedNetwork
 class _Network(nn.Module):
     def __init__(self, problem: Problem, dense_width: int) -> None:
         super().__init__()
+        self.dense_width = dense_width
         self.embeddings = nn.ModuleList(nn.Embedding(size, _embedding_width(size)) for size in problem.cardinalities)
         widths = [dense_width + sum(_embedding_width(size) for size in problem.cardinalities), *_HIDDEN]
-        self.hidden = nn.ModuleList(nn.Linear(*pair) for pair in zip(widths[:-1], widths[1:], strict=True))
+        self.hidden = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(widths))
         self.head = nn.Linear(widths[-1], problem.margins)
         self.dropout = nn.Dropout(_DROPOUT)
 
@@ -58,7 +60,7 @@ class _Network(nn.Module):
 
 
 def _embedding_width(size: int) -> int:
-    return min(_EMBEDDING_LIMIT, max(2, math.ceil(2 * size**0.5)))
+    return min(_EMBEDDING_LIMIT, max(2, math.isqrt(4 * size)))
 
 
 def _losses(problem: Problem, margins: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -105,7 +107,8 @@ def _train(problem: Problem, train: Samples, validation: Samples) -> _FittedNetw
 def _one_epoch(problem: Problem, network: _Network, optimiser: torch.optim.Optimizer, data: list[torch.Tensor]) -> None:
     network.train()
     rows = len(data[0])
-    for picked in torch.randperm(rows).split(max(1, min(_BATCH_ROWS, rows // _STEPS_FLOOR))):
+    batch_rows = max(1, min(_BATCH_ROWS, rows // _STEPS_FLOOR))
+    for picked in torch.split(torch.randperm(rows), batch_rows):
         dense, sparse, target, weight = (tensor[picked] for tensor in data)
         optimiser.zero_grad(set_to_none=True)
         loss = (_losses(problem, network(dense, sparse), target) * weight).mean()
@@ -141,23 +144,18 @@ class _FittedNetwork:
 
     def to_onnx(self) -> bytes:
         """Write the network as Gather, Concat, Gemm and Relu: the shape is fixed, so no tracing is needed."""
-        graph = GraphBuilder(
-            self._network.hidden[0].in_features - self._embedded_width(), len(self._problem.cardinalities)
-        )
+        graph = GraphBuilder(self._network.dense_width, len(self._problem.cardinalities))
         parts = []
         if graph.dense_width:
             low, high = (graph.constant(np.array(bound, np.float32)) for bound in (-_CLIP, _CLIP))
             parts.append(graph.node("Clip", "dense", low, high))
         for column, embedding in enumerate(self._network.embeddings):
-            weight = graph.constant(_array(embedding.weight))
+            weight = graph.constant(_array(cast("nn.Embedding", embedding).weight))
             parts.append(graph.node("Gather", weight, graph.sparse_column(column), axis=0))
         value = parts[0] if len(parts) == 1 else graph.node("Concat", *parts, axis=1)
         for layer in self._network.hidden:
             value = graph.node("Relu", _gemm(graph, value, layer))
         return graph.build(self._finish(graph, _gemm(graph, value, self._network.head)), self._problem.class_count)
-
-    def _embedded_width(self) -> int:
-        return sum(embedding.embedding_dim for embedding in self._network.embeddings)
 
     def _finish(self, graph: GraphBuilder, margin: str) -> str:
         if self._problem.task == "binary":
