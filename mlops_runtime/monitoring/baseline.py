@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -81,8 +81,10 @@ class Baseline:
     def from_files(cls, files: Mapping[str, bytes]) -> Baseline:
         """Read what `to_files` wrote. Raises SchemaError for another format or inconsistent counts."""
         document = _document(files)
-        columns = dict(_columns(document))
-        return cls(columns, tuple(str(name) for name in document.get("skipped", ())))
+        columns = {
+            name: summary_from_dict(values, where=f"{_FILE}, column `{name}`") for name, values in document.columns
+        }
+        return cls(columns, document.skipped)
 
 
 def _fit_numeric(view: _native.ArrowTable, column: int, bins: int) -> NumericSummary:
@@ -115,28 +117,28 @@ def _fit_categorical(view: _native.ArrowTable, column: int) -> CategoricalSummar
     )
 
 
-def _document(files: Mapping[str, bytes]) -> dict[str, Any]:
+class _Document(NamedTuple):
+    columns: list[tuple[str, dict[str, Any]]]
+    skipped: tuple[str, ...]
+
+
+def _document(files: Mapping[str, bytes]) -> _Document:
     try:
-        document: dict[str, Any] = json.loads(files[_FILE])
-        version = document["format_version"]
+        values = json.loads(files[_FILE])
+        version = values["format_version"]
+        if version == FORMAT_VERSION:
+            columns = [(str(column["name"]), column) for column in values["columns"]]
+            return _Document(columns, tuple(str(name) for name in values["skipped"]))
     except (KeyError, TypeError, ValueError) as error:
         got = f"{type(error).__name__}: {error}"
         raise SchemaError(
             problem(expected="a baseline document", got=got, where=_FILE, next_step="fit the baseline again")
         ) from error
-    if version != FORMAT_VERSION:
-        raise SchemaError(
-            problem(
-                expected=f"format_version {FORMAT_VERSION}",
-                got=repr(version),
-                where=_FILE,
-                next_step="read it with the release that wrote it, or fit the baseline again",
-            )
+    raise SchemaError(
+        problem(
+            expected=f"format_version {FORMAT_VERSION}",
+            got=repr(version),
+            where=_FILE,
+            next_step="read it with the release that wrote it, or fit the baseline again",
         )
-    return document
-
-
-def _columns(document: Mapping[str, Any]) -> Iterator[tuple[str, ColumnSummary]]:
-    for values in document["columns"]:
-        name = str(values["name"])
-        yield name, summary_from_dict(values, where=f"{_FILE}, column `{name}`")
+    )

@@ -62,7 +62,8 @@ class Monitor:
 
     def merge(self, other: Monitor) -> Self:
         """Add what another monitor of the same baseline counted. Raises SchemaError for another baseline."""
-        if other._baseline.to_files() != self._baseline.to_files():
+        same = other._baseline is self._baseline or other._baseline.to_files() == self._baseline.to_files()
+        if not same:
             raise SchemaError("Monitor.merge: expected the same baseline, got another — merge like with like")
         for name, state in self._states.items():
             state.merge(other._states[name])  # type: ignore[arg-type]

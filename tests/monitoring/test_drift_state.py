@@ -169,12 +169,14 @@ def damaged(change: str) -> bytes:
         amount["edges"][1] = amount["edges"][0]
     elif change == "kind":
         amount["kind"] = "image"
+    elif change == "columns":
+        document["columns"] = "none"
     elif change == "field":
         del amount["minimum"]
     return json.dumps(document).encode() if change != "text" else b"{"
 
 
-@pytest.mark.parametrize("change", ["version", "counts", "edges", "kind", "field", "text"])
+@pytest.mark.parametrize("change", ["version", "counts", "edges", "kind", "columns", "field", "text"])
 def test_a_damaged_baseline_is_refused(change: str) -> None:
     with pytest.raises(SchemaError, match=r"baseline\.json"):
         Baseline.from_files({"baseline.json": damaged(change)})
