@@ -76,7 +76,7 @@ class BlobStore:
         try:
             self.get(sha256)
         except IntegrityError:
-            durable_write(self.path(sha256), data)
+            durable_write(self.path(sha256), data, mode=0o600)
         return sha256
 
     def get(self, sha256: str) -> bytes:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -28,6 +28,11 @@ def fsync_directory(path: Path) -> None:
         os.close(handle)
 
 
+def _sibling(path: Path) -> Path:
+    """Return an unused hidden name beside `path`, so that a rename stays on one file system."""
+    return path.with_name(f".{path.name[:64]}.{secrets.token_hex(8)}.tmp")
+
+
 def _explain(error: OSError, target: Path) -> Exception:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return CapacityError(
@@ -36,18 +41,19 @@ def _explain(error: OSError, target: Path) -> Exception:
     return ConfigError(f"{target}: cannot be written ({error.strerror}) — choose a writable place; nothing was changed")
 
 
-def durable_write(path: Path, data: bytes) -> None:
+def durable_write(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     """Replace the content of `path` with `data`, durably and atomically.
 
+    mode: permission bits of the new file, less the process's umask; 0o600 for what only its owner may read.
     Raises CapacityError when the disk is full and ConfigError when the place is not writable; either way the previous
     content is untouched and no temporary file stays behind.
     """
-    with durable_stream(path) as stream:
+    with durable_stream(path, mode=mode) as stream:
         stream.write(data)
 
 
 @contextlib.contextmanager
-def durable_stream(path: Path) -> Iterator[BinaryIO]:
+def durable_stream(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
     """Yield a stream whose bytes become the content of `path`, whole, when the block ends without an error.
 
     Raises as `durable_write` does; on any error the previous content of `path` is untouched.
@@ -55,8 +61,8 @@ def durable_stream(path: Path) -> Iterator[BinaryIO]:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        temporary = Path(name)
+        temporary = _sibling(path)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "wb") as stream:
             yield stream
             stream.flush()
@@ -83,8 +89,8 @@ def durable_directory(path: Path) -> Iterator[Path]:
     scratch: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
-        scratch.chmod(0o755)
+        scratch = _sibling(path)
+        scratch.mkdir()
         yield scratch
         _fsync_tree(scratch)
         scratch.rename(path)

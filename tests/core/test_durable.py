@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -23,6 +25,16 @@ def test_a_write_replaces_the_content_and_leaves_no_temporary_file(tmp_path: Pat
     durable_write(tmp_path / "a" / "file", b"two")
     assert (tmp_path / "a" / "file").read_bytes() == b"two"
     assert _names(tmp_path / "a") == ["file"]
+
+
+def test_a_written_file_has_the_permissions_asked_for_less_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        durable_write(tmp_path / "shared", b"x")
+        durable_write(tmp_path / "private", b"x", mode=0o600)
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("shared", "private")] == [0o640, 0o600]
 
 
 def test_a_place_below_a_file_is_refused(tmp_path: Path) -> None:
