@@ -13,7 +13,7 @@ from mlops_runtime import _native
 from mlops_runtime.features.program import FeatureProgram
 from mlops_runtime.features.reference import transform_reference
 
-__all__ = ["ColumnParity", "ParityReport", "check_parity"]
+__all__ = ["ColumnParity", "ParityReport", "check_parity", "compare_columns"]
 
 _LEVELS = ("scalar", "avx2", "avx512")
 
@@ -56,16 +56,17 @@ def check_parity(program: FeatureProgram, table: pa.Table) -> ParityReport:
         for isa in isas:
             _native.set_isa(isa)
             native = program.transform(table)
-            compared.extend(_compare(isa, program.dense_names, native.dense, oracle.dense))
-            compared.extend(_compare(isa, program.sparse_names, native.sparse, oracle.sparse))
+            compared.extend(compare_columns(isa, program.dense_names, native.dense, oracle.dense))
+            compared.extend(compare_columns(isa, program.sparse_names, native.sparse, oracle.sparse))
     finally:
         _native.set_isa(before)
     return ParityReport(table.num_rows, isas, tuple(compared))
 
 
-def _compare(
+def compare_columns(
     isa: str, names: tuple[str, ...], native: NDArray[np.generic], oracle: NDArray[np.generic]
 ) -> list[ColumnParity]:
+    """Compare two matrices of one shape and dtype column by column, bit by bit."""
     distances = np.abs(_ordinals(native) - _ordinals(oracle))
     differing = (native.view(f"V{native.itemsize}") != oracle.view(f"V{oracle.itemsize}")).sum(axis=0)
     largest = distances.max(axis=0, initial=0)

@@ -1,6 +1,7 @@
 """CSV files as they really are: quirks are read as meant, damage is named with its place."""
 
 import codecs
+import os
 import random
 
 import pyarrow as pa
@@ -164,6 +165,19 @@ def test_a_path_that_cannot_be_opened_is_a_config_error(tmp_path):
         read_dataset(tmp_path / "absent.csv")
     with pytest.raises(ConfigError, match="is a directory"):
         read_dataset(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user without rights and return")
+def test_a_file_this_user_may_not_read_is_a_config_error(tmp_path):
+    path = tmp_path / "secret.csv"
+    path.write_text("a\n1\n")
+    path.chmod(0o600)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(ConfigError, match="permission denied"):
+            read_dataset(path)
+    finally:
+        os.seteuid(0)
 
 
 def test_random_bytes_never_escape_as_another_error(read):
