@@ -23,6 +23,7 @@ from mlops_runtime.serving.body import header_bytes, read_body, request_coding
 from mlops_runtime.serving.content import choose_coding, compress, decompress
 from mlops_runtime.serving.envelope import Envelope
 from mlops_runtime.serving.inference import Outcome, infer
+from mlops_runtime.serving.metrics import FailureReason
 from mlops_runtime.serving.routing import Split
 from mlops_runtime.serving.service import Service
 from mlops_runtime.serving.versions import ServedVersion
@@ -143,14 +144,8 @@ async def _infer(request: Request) -> Response:
     split, pinned = _lookup(request)
     try:
         outcome = await _outcome(request, service, split, pinned)
-    except (DataError, CapacityError):
-        service.metrics.failed(pinned or split.stable, "OTHER")
-        raise
-    except (TimeoutError, HTTPException):
-        service.metrics.failed(pinned or split.stable, "REJECTED")
-        raise
-    except Exception:
-        service.metrics.failed(pinned or split.stable, "BACKEND")
+    except Exception as error:
+        service.metrics.failed(pinned or split.stable, _failure_reason(error))
         raise
     service.metrics.answered(outcome)
     request.state.fields = {
@@ -160,6 +155,14 @@ async def _infer(request: Request) -> Response:
         "id": outcome.request_id,
     }
     return _encoded(request, outcome)
+
+
+def _failure_reason(error: Exception) -> FailureReason:
+    if isinstance(error, ClientDisconnect):
+        return "CANCELED"
+    if isinstance(error, HTTPException) and error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "REJECTED"
+    return "OTHER" if isinstance(error, DataError | CapacityError | HTTPException) else "BACKEND"
 
 
 async def _outcome(request: Request, service: Service, split: Split, pinned: ServedVersion | None) -> Outcome:

@@ -47,7 +47,8 @@ class Envelope:
         except Exception:
             _log.exception("request failed", extra={"fields": {"path": scope["path"]}})
         method = scope["method"] if scope["method"] in _KNOWN_METHODS else "OTHER"
-        self._service.metrics.responded(method, status)
+        if status:
+            self._service.metrics.responded(method, status)
         fields = {
             "client": (scope.get("client") or ("", 0))[0],
             "method": method,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter as Tally
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -18,7 +19,7 @@ from mlops_runtime.serving.models import ModelTable
 from mlops_runtime.serving.routing import Split
 from mlops_runtime.serving.versions import ServedVersion
 
-__all__ = ["Metrics"]
+__all__ = ["FailureReason", "Metrics"]
 
 _TRITON = {
     "nv_inference_request_success": "Number of successful inference requests",
@@ -33,6 +34,8 @@ _TRITON = {
 }
 _BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _MICROSECONDS = 1_000_000
+
+FailureReason = Literal["OTHER", "REJECTED", "CANCELED", "BACKEND"]  # bad input, overload, client gone, our fault
 
 _Labels = tuple[tuple[str, str], ...]
 
@@ -72,8 +75,8 @@ class Metrics:
             self._triton[f"nv_inference_{name}"][labels] += amount
         self._latency.labels(outcome.served.name, outcome.served.version).observe(total_s)
 
-    def failed(self, served: ServedVersion, reason: str) -> None:
-        """Count one failed inference request. reason: `OTHER` (bad input), `REJECTED` (overload) or `BACKEND`."""
+    def failed(self, served: ServedVersion, reason: FailureReason) -> None:
+        """Count one failed inference request, against the version that was asked for, else the stable one."""
         self._triton["nv_inference_request_failure"][(*_labels(served), ("reason", reason))] += 1
 
     def responded(self, method: str, status: int) -> None:

@@ -121,6 +121,28 @@ def test_swaps_under_load_fail_nothing_and_mix_nothing(
     assert min(counted["1"], counted["2"]) > 16
 
 
+def test_a_corrupt_canary_is_left_out_and_a_pinned_version_needs_no_alias(
+    serve: Any, registry: Registry, home: Path, rows: pa.Table
+) -> None:
+    pinned = serve("claims@2")
+    with Client(pinned.url) as client:
+        assert versions_of(client, rows, 3) == {"2": 3}
+    registry.set_canary("claims", "production", 2, 0.5)
+    blob = blob_of(registry, home, "claims@2")
+    blob.chmod(0o644)
+    blob.write_bytes(blob.read_bytes()[:-1])
+    running = serve("claims@production")
+    assert b"canary left out" in running.log.read_bytes()
+    with Client(running.url) as client:
+        assert versions_of(client, rows, 4) == {"1": 4}
+
+
+def blob_of(registry: Registry, home: Path, reference: str) -> Path:
+    """Where the store keeps the model of a version."""
+    model = next(entry for entry in registry.open(reference).manifest.files if entry.path == "model.onnx")
+    return next(path for path in home.rglob("*") if path.is_file() and path.name == model.sha256[2:])
+
+
 def _noting(wrong: list[object], work: Callable[[int], None]) -> Callable[[int], None]:
     def run(seed: int) -> None:
         try:
@@ -135,8 +157,7 @@ def test_a_corrupt_version_is_kept_out_and_a_good_one_taken_up(
     serve: Any, registry: Registry, home: Path, rows: pa.Table
 ) -> None:
     running = serve("claims@production", "--poll-seconds", "0.05")
-    model = next(entry for entry in registry.open("claims@2").manifest.files if entry.path == "model.onnx")
-    blob = next(path for path in home.rglob("*") if path.is_file() and path.name == model.sha256[2:])
+    blob = blob_of(registry, home, "claims@2")
     good = blob.read_bytes()
     blob.chmod(0o644)
     blob.write_bytes(good[:100] + bytes([good[100] ^ 1]) + good[101:])
