@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from rich.table import Table
 
 from mlops_runtime.cli.output import emit, json_option
 from mlops_runtime.cli.registry import history_table
@@ -61,10 +62,11 @@ def rollback(name: str, alias: str, reason: str, as_json: bool) -> None:
 @json_option
 def status(name: str, alias: str, as_json: bool) -> None:
     """Show what NAME's alias serves now and how it came to that."""
-    _print(rollout.status(Registry(), name, alias=alias), as_json)
+    outcome = rollout.status(Registry(), name, alias=alias)
+    _print(outcome, as_json, history_table("History", outcome.history))
 
 
-def _print(outcome: Rollout, as_json: bool) -> None:
+def _print(outcome: Rollout, as_json: bool, *more: Table) -> None:
     route = outcome.route
     line = f"[bold]{outcome.name}@{outcome.alias}[/] serves {route.stable}"
     if route.canary is not None:
@@ -72,5 +74,5 @@ def _print(outcome: Rollout, as_json: bool) -> None:
     emit(
         outcome.to_dict(),
         as_json=as_json,
-        render=lambda console: console.print(line, history_table("History", outcome.history), sep="\n"),
+        render=lambda console: console.print(line, *more, sep="\n"),
     )
