@@ -19,124 +19,12 @@
 #include "core/key_table.hpp"
 #include "core/rows.hpp"
 #include "core/stream.hpp"
-#include "kernels/keys.hpp"
+#include "kernels/key_counts.hpp"
 
 namespace mlrt::vocabulary {
 
 constexpr std::int64_t kMissingId = 0;
 constexpr std::int64_t kUnseenId = 2;
-
-class Counter {
- public:
-  std::int64_t missing() const { return missing_; }
-  Kind kind() const { return texts_.size() > 0 ? Kind::utf8 : integers_.size() > 0 ? Kind::int64 : Kind::empty; }
-  const StringTable& texts() const { return texts_; }
-  const IntegerTable& integers() const { return integers_; }
-
-  void count(const Column& column, std::int64_t begin, std::int64_t n) {
-    const auto absent = [this](std::int64_t) { ++missing_; };
-    if (column.layout == Layout::dictionary) return count_dictionary(column, begin, n);
-    if (column.type == Type::utf8)
-      return for_each_text(column, begin, n, [this](std::int64_t, const Text& text) { add(text, 1); }, absent);
-    for_each_integer(column, begin, n, [this](std::int64_t, std::int64_t key) { ++integers_.at(key); }, absent);
-  }
-
-  void merge(const Counter& other) {
-    if (kind() != other.kind() && kind() != Kind::empty && other.kind() != Kind::empty)
-      throw std::invalid_argument(problem("VocabularyCounter.merge", std::string(name_of(kind())) + " keys",
-                                          std::string(name_of(other.kind())), "count one column only"));
-    missing_ += other.missing_;
-    other.texts_.for_each([this](const Text& text, std::int64_t count) { add(text, count); });
-    other.integers_.for_each([this](std::int64_t key, std::int64_t count) { integers_.at(key) += count; });
-  }
-
- private:
-  void add(const Text& text, std::int64_t count) { texts_.at(texts_.probe(text)) += count; }
-
-  // Counts positions first, so that each entry is hashed once; unless the dictionary is longer than the rows.
-  void count_dictionary(const Column& column, std::int64_t begin, std::int64_t n) {
-    const auto absent = [this](std::int64_t) { ++missing_; };
-    const Column& entries = *column.entries;
-    if (entries.rows > n) {
-      return with_strings(entries, [&](const auto& reader) {
-        for_each_index(
-            column, begin, n, [&](std::int64_t, std::int64_t entry) { add_entry(entries, reader, entry, 1); }, absent);
-      });
-    }
-    std::vector<std::int64_t> counts(static_cast<std::size_t>(entries.rows), 0);
-    for_each_index(
-        column, begin, n, [&](std::int64_t, std::int64_t entry) { ++counts[static_cast<std::size_t>(entry)]; }, absent);
-    with_strings(entries, [&](const auto& reader) {
-      for (std::int64_t entry = 0; entry < entries.rows; ++entry)
-        add_entry(entries, reader, entry, counts[static_cast<std::size_t>(entry)]);
-    });
-  }
-
-  template <class Reader>
-  void add_entry(const Column& entries, const Reader& reader, std::int64_t entry, std::int64_t count) {
-    if (count == 0) return;
-    const Text text = entries.is_null(entry) ? Text{nullptr, 0, 0} : reader(entry);
-    if (text.size == 0)
-      missing_ += count;
-    else
-      add(text, count);
-  }
-
-  StringTable texts_;
-  IntegerTable integers_;
-  std::int64_t missing_ = 0;
-};
-
-inline void update(Counter& into, const Table& table, std::int64_t column) {
-  table.require_keys(column);
-  require_kind(table.field(column), into.kind(), kind_of(table.field(column).type), "counter");
-  require_int64(table, column);
-  reduce(table, into, Counter{},
-         [&](Counter& state, const Span& span) { state.count(span.column(column), span.begin, span.rows); });
-}
-
-// Distinct strings, most frequent first, ties by byte order; string i is bytes[offsets[i], offsets[i + 1]).
-struct TextEntries {
-  std::vector<std::uint8_t> bytes;
-  std::vector<std::int64_t> offsets{0};
-  std::vector<std::int64_t> counts;
-};
-
-inline TextEntries sorted_texts(const StringTable& table) {
-  std::vector<std::pair<std::string, std::int64_t>> sorted;
-  sorted.reserve(table.size());
-  table.for_each(
-      [&](const Text& text, std::int64_t count) { sorted.emplace_back(std::string(text.data, text.size), count); });
-  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
-    return a.second != b.second ? a.second > b.second : a.first < b.first;  // std::string compares as unsigned bytes
-  });
-  TextEntries entries;
-  for (const auto& [text, count] : sorted) {
-    entries.bytes.insert(entries.bytes.end(), text.begin(), text.end());
-    entries.offsets.push_back(static_cast<std::int64_t>(entries.bytes.size()));
-    entries.counts.push_back(count);
-  }
-  return entries;
-}
-
-// Distinct integers, most frequent first, ties by value.
-struct IntegerEntries {
-  std::vector<std::int64_t> keys;
-  std::vector<std::int64_t> counts;
-};
-
-inline IntegerEntries sorted_integers(const IntegerTable& table) {
-  std::vector<std::pair<std::int64_t, std::int64_t>> sorted;
-  sorted.reserve(table.size());
-  table.for_each([&](std::int64_t key, std::int64_t count) { sorted.emplace_back(-count, key); });
-  std::sort(sorted.begin(), sorted.end());
-  IntegerEntries entries;
-  for (const auto& [negated, key] : sorted) {
-    entries.keys.push_back(key);
-    entries.counts.push_back(-negated);
-  }
-  return entries;
-}
 
 class Vocabulary {
  public:
@@ -207,15 +95,29 @@ inline std::vector<std::int64_t> entry_ids(const Vocabulary& vocabulary, const C
   return ids;
 }
 
-// Encodes rows [begin, begin + n) into out[0], out[stride], ...; `entries` are the entry_ids of a dictionary column.
-inline void encode(const Vocabulary& vocabulary, const Column& column, const std::vector<std::int64_t>& entries,
-                   std::int64_t begin, std::int64_t n, std::int64_t* out, std::int64_t stride) {
+// Encodes rows of a dictionary column; `entries` are its entry_ids, or empty: then each row is looked up.
+inline void encode_dictionary(const Vocabulary& vocabulary, const Column& column,
+                              const std::vector<std::int64_t>& entries, std::int64_t begin, std::int64_t n,
+                              std::int64_t* out, std::int64_t stride) {
   const auto absent = [&](std::int64_t i) { out[i * stride] = kMissingId; };
-  if (column.layout == Layout::dictionary)
+  if (!entries.empty() || column.entries->rows == 0)
     return for_each_index(
         column, begin, n,
         [&](std::int64_t i, std::int64_t entry) { out[i * stride] = entries[static_cast<std::size_t>(entry)]; },
         absent);
+  with_strings(*column.entries, [&](const auto& reader) {
+    const auto present = [&](std::int64_t i, std::int64_t entry) {
+      out[i * stride] = column.entries->is_null(entry) ? kMissingId : vocabulary.id(reader(entry));
+    };
+    for_each_index(column, begin, n, present, absent);
+  });
+}
+
+// Encodes rows [begin, begin + n) into out[0], out[stride], ...
+inline void encode(const Vocabulary& vocabulary, const Column& column, const std::vector<std::int64_t>& entries,
+                   std::int64_t begin, std::int64_t n, std::int64_t* out, std::int64_t stride) {
+  const auto absent = [&](std::int64_t i) { out[i * stride] = kMissingId; };
+  if (column.layout == Layout::dictionary) return encode_dictionary(vocabulary, column, entries, begin, n, out, stride);
   if (column.type == Type::utf8)
     return for_each_text(
         column, begin, n, [&](std::int64_t i, const Text& text) { out[i * stride] = vocabulary.id(text); }, absent);
@@ -237,7 +139,7 @@ inline void check(const Plan& plan, const Table& table) {
   }
 }
 
-// Ids of dictionary entries, by batch, then by output.
+// Ids of dictionary entries, by batch, then by output; empty where a dictionary is longer than its column.
 using EntryIds = std::vector<std::vector<std::int64_t>>;
 
 inline EntryIds all_entry_ids(const Plan& plan, const Table& table) {
@@ -246,7 +148,8 @@ inline EntryIds all_entry_ids(const Plan& plan, const Table& table) {
   parallel_for(ids.size(), worker_count(ids.size()), [&](std::size_t, std::size_t task) {
     const std::size_t j = task % width;
     const Column& column = table.batches()[task / width].columns[static_cast<std::size_t>(plan.columns[j])];
-    if (column.entries != nullptr) ids[task] = entry_ids(*plan.vocabularies[j], *column.entries);
+    if (column.entries != nullptr && column.entries->rows <= column.rows)
+      ids[task] = entry_ids(*plan.vocabularies[j], *column.entries);
   });
   return ids;
 }

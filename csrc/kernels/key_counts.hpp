@@ -1,0 +1,132 @@
+// key_counts: exact counts of the distinct keys of a column.
+//
+// Input   an Arrow column of strings (any layout, dictionaries too), integers or booleans.
+// Output  Counter, a mergeable state; its entries, most frequent first, ties in ascending order.
+// Error   0. Cost: one hash and one probe a row; a dictionary shorter than the rows is hashed once per entry.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/key_table.hpp"
+#include "core/rows.hpp"
+#include "kernels/keys.hpp"
+
+namespace mlrt::vocabulary {
+
+class Counter {
+ public:
+  std::int64_t missing() const { return missing_; }
+  Kind kind() const { return texts_.size() > 0 ? Kind::utf8 : integers_.size() > 0 ? Kind::int64 : Kind::empty; }
+  const StringTable& texts() const { return texts_; }
+  const IntegerTable& integers() const { return integers_; }
+
+  void count(const Column& column, std::int64_t begin, std::int64_t n) {
+    const auto absent = [this](std::int64_t) { ++missing_; };
+    if (column.layout == Layout::dictionary) return count_dictionary(column, begin, n);
+    if (column.type == Type::utf8)
+      return for_each_text(column, begin, n, [this](std::int64_t, const Text& text) { add(text, 1); }, absent);
+    for_each_integer(column, begin, n, [this](std::int64_t, std::int64_t key) { ++integers_.at(key); }, absent);
+  }
+
+  void merge(const Counter& other) {
+    if (kind() != other.kind() && kind() != Kind::empty && other.kind() != Kind::empty)
+      throw std::invalid_argument(problem("VocabularyCounter.merge", std::string(name_of(kind())) + " keys",
+                                          std::string(name_of(other.kind())), "count one column only"));
+    missing_ += other.missing_;
+    other.texts_.for_each([this](const Text& text, std::int64_t count) { add(text, count); });
+    other.integers_.for_each([this](std::int64_t key, std::int64_t count) { integers_.at(key) += count; });
+  }
+
+ private:
+  void add(const Text& text, std::int64_t count) { texts_.at(texts_.probe(text)) += count; }
+
+  // Counts positions first, so that each entry is hashed once; unless the dictionary is longer than the rows.
+  void count_dictionary(const Column& column, std::int64_t begin, std::int64_t n) {
+    const auto absent = [this](std::int64_t) { ++missing_; };
+    const Column& entries = *column.entries;
+    if (entries.rows > n) {
+      return with_strings(entries, [&](const auto& reader) {
+        for_each_index(
+            column, begin, n, [&](std::int64_t, std::int64_t entry) { add_entry(entries, reader, entry, 1); }, absent);
+      });
+    }
+    std::vector<std::int64_t> counts(static_cast<std::size_t>(entries.rows), 0);
+    for_each_index(
+        column, begin, n, [&](std::int64_t, std::int64_t entry) { ++counts[static_cast<std::size_t>(entry)]; }, absent);
+    with_strings(entries, [&](const auto& reader) {
+      for (std::int64_t entry = 0; entry < entries.rows; ++entry)
+        add_entry(entries, reader, entry, counts[static_cast<std::size_t>(entry)]);
+    });
+  }
+
+  template <class Reader>
+  void add_entry(const Column& entries, const Reader& reader, std::int64_t entry, std::int64_t count) {
+    if (count == 0) return;
+    const Text text = entries.is_null(entry) ? Text{nullptr, 0, 0} : reader(entry);
+    if (text.size == 0)
+      missing_ += count;
+    else
+      add(text, count);
+  }
+
+  StringTable texts_;
+  IntegerTable integers_;
+  std::int64_t missing_ = 0;
+};
+
+inline void update(Counter& into, const Table& table, std::int64_t column) {
+  table.require_keys(column);
+  require_kind(table.field(column), into.kind(), kind_of(table.field(column).type), "counter");
+  require_int64(table, column);
+  reduce(table, into, Counter{},
+         [&](Counter& state, const Span& span) { state.count(span.column(column), span.begin, span.rows); });
+}
+
+// Distinct strings, most frequent first, ties by byte order; string i is bytes[offsets[i], offsets[i + 1]).
+struct TextEntries {
+  std::vector<std::uint8_t> bytes;
+  std::vector<std::int64_t> offsets{0};
+  std::vector<std::int64_t> counts;
+};
+
+inline TextEntries sorted_texts(const StringTable& table) {
+  std::vector<std::pair<std::string, std::int64_t>> sorted;
+  sorted.reserve(table.size());
+  table.for_each(
+      [&](const Text& text, std::int64_t count) { sorted.emplace_back(std::string(text.data, text.size), count); });
+  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
+    return a.second != b.second ? a.second > b.second : a.first < b.first;  // std::string compares as unsigned bytes
+  });
+  TextEntries entries;
+  for (const auto& [text, count] : sorted) {
+    entries.bytes.insert(entries.bytes.end(), text.begin(), text.end());
+    entries.offsets.push_back(static_cast<std::int64_t>(entries.bytes.size()));
+    entries.counts.push_back(count);
+  }
+  return entries;
+}
+
+// Distinct integers, most frequent first, ties by value.
+struct IntegerEntries {
+  std::vector<std::int64_t> keys;
+  std::vector<std::int64_t> counts;
+};
+
+inline IntegerEntries sorted_integers(const IntegerTable& table) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> sorted;
+  sorted.reserve(table.size());
+  table.for_each([&](std::int64_t key, std::int64_t count) { sorted.emplace_back(-count, key); });
+  std::sort(sorted.begin(), sorted.end());
+  IntegerEntries entries;
+  for (const auto& [negated, key] : sorted) {
+    entries.keys.push_back(key);
+    entries.counts.push_back(-negated);
+  }
+  return entries;
+}
+
+}  // namespace mlrt::vocabulary

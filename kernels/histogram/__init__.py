@@ -1,0 +1,1 @@
+"""Histogram counts: the oracle of `Histogram`."""

@@ -1,0 +1,1 @@
+"""Bottom-k samples: the oracle of `QuantileSample`."""

@@ -1,0 +1,1 @@
+"""Impute and standardise: the oracle of `DensePlan`."""

@@ -1,0 +1,1 @@
+"""Key vocabularies: the oracle of `VocabularyCounter` and `SparsePlan`."""
