@@ -46,7 +46,8 @@ def random_split(strata: NDArray[np.int64], *, seed: int) -> Split:
         floor = 1 if len(members) >= len(parts) else 0
         tested = max(floor, round(_TEST_SHARE * len(members)))
         validated = max(floor, round(_VALIDATION_SHARE * len(members)))
-        for part, chosen in zip(parts, np.split(members, [len(members) - tested - validated, -tested]), strict=True):
+        bounds = [len(members) - tested - validated, len(members) - tested]
+        for part, chosen in zip(parts, np.split(members, bounds), strict=True):
             part.append(chosen)
     method = f"random, stratified, seed {seed}" if strata.any() else f"random, seed {seed}"
     train, validation, test = (np.sort(np.concatenate(part)) for part in parts)

@@ -53,11 +53,13 @@ def predict(
     output: Path,
     *,
     ids: Sequence[str] = (),
+    block_rows: int = _BLOCK_ROWS,
     progress: Callable[[str, float], None] | None = None,
 ) -> Prediction:
     """Score a file and write one row for each of its rows, in order: ids, `label`, then a probability for each class.
 
     output: `.csv` or `.parquet`, replaced as a whole or not at all. ids: columns of the file to carry over.
+    block_rows: rows scored and written at a time; the scores do not depend on it.
     Raises ConfigError for another extension, SchemaError for missing columns.
     """
     writer_of = _WRITERS.get(output.suffix.lower())
@@ -72,7 +74,7 @@ def predict(
     labels = dict.fromkeys(model.classes, 0)
     schema = _output_schema(model, dataset.table, ids)
     with durable_stream(output) as stream, writer_of(stream, schema) as writer:
-        for start, block in _blocks(dataset.table):
+        for start, block in _blocks(dataset.table, block_rows):
             report("score", start / dataset.table.num_rows)
             scores = model.score(block)
             for label in scores.label if model.classes else ():
@@ -81,9 +83,9 @@ def predict(
     return Prediction(output, dataset.table.num_rows, tuple(schema.names), labels, dataset.notes)
 
 
-def _blocks(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
-    for start in range(0, table.num_rows, _BLOCK_ROWS):
-        yield start, table.slice(start, _BLOCK_ROWS)
+def _blocks(table: pa.Table, block_rows: int) -> Iterator[tuple[int, pa.Table]]:
+    for start in range(0, table.num_rows, block_rows):
+        yield start, table.slice(start, block_rows)
 
 
 def _plain_type(kind: pa.DataType) -> pa.DataType:
