@@ -54,7 +54,8 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) 
 def stage_progress(title: str) -> Iterator[Callable[[str, float], None]]:
     """Show a bar on stderr; yields `report(stage, fraction)` with a fraction of the whole in 0..1."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=1.0)
 
         def report(stage: str, fraction: float) -> None:

@@ -75,7 +75,7 @@ def _detect(path: Path) -> _Format:
         raise ConfigError(
             problem(
                 expected="a readable data file",
-                got=(error.strerror or str(error)).lower(),
+                got=f"an error: {(error.strerror or str(error)).lower()}",
                 where=str(path),
                 next_step="pass one CSV, Parquet or Arrow IPC file that this user may read",
             )
