@@ -6,6 +6,7 @@ Arrow type; NaN stays NaN (the kernels treat it as missing); times become timest
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import pyarrow as pa
@@ -156,16 +157,25 @@ def _clean(values: pa.ChunkedArray, schema: Schema) -> pa.ChunkedArray:
 
 def _clean_texts(texts: pa.Array, schema: Schema) -> pa.Array:
     trimmed = pc.utf8_trim_whitespace(texts) if schema.trim else texts
-    is_token = pc.is_in(trimmed, value_set=pa.array(schema.null_tokens, trimmed.type), skip_nulls=True)
-    return pc.if_else(is_token, None, trimmed)
+    is_token = pc.is_in(trimmed, value_set=_token_set(schema.null_tokens, str(trimmed.type)), skip_nulls=True)
+    return pc.if_else(is_token, pa.scalar(None, trimmed.type), trimmed)
+
+
+@functools.lru_cache(maxsize=64)
+def _token_set(tokens: tuple[str, ...], data_type: str) -> pa.Array:
+    return pa.array(tokens, pa.type_for_alias(data_type))
 
 
 def _clean_dictionary(chunk: pa.DictionaryArray, schema: Schema) -> pa.DictionaryArray:
     cleaned = _clean_texts(chunk.dictionary, schema)
+    if cleaned.equals(chunk.dictionary) and cleaned.null_count == 0:
+        return chunk
     encoded = cleaned.dictionary_encode()
     if encoded.null_count == 0 and len(encoded.dictionary) == len(cleaned):
-        return pa.DictionaryArray.from_arrays(chunk.indices.cast(pa.int32()), cleaned)
-    return pa.DictionaryArray.from_arrays(encoded.indices.take(chunk.indices), encoded.dictionary)
+        return pa.DictionaryArray.from_arrays(chunk.indices, cleaned)
+    return pa.DictionaryArray.from_arrays(
+        encoded.indices.take(chunk.indices).cast(chunk.indices.type), encoded.dictionary
+    )
 
 
 def _parse(values: pa.ChunkedArray, target: pa.DataType, column: Column, schema: Schema, where: str) -> pa.ChunkedArray:

@@ -29,7 +29,8 @@ def kernel_columns(table: pa.Table, schema: Schema, categories: Collection[str])
     categories: columns that are read as codes. A code that is no whole number becomes one that is in no vocabulary,
     so it is encoded as unseen. Raises SchemaError when the table lacks a column.
     """
-    missing = [name for name in schema.names if name not in table.column_names]
+    present = set(table.column_names)
+    missing = [name for name in schema.names if name not in present]
     if missing:
         raise SchemaError(
             problem(
@@ -41,15 +42,16 @@ def kernel_columns(table: pa.Table, schema: Schema, categories: Collection[str])
         )
     selected = table.select(list(schema.names))
     for position, column in enumerate(schema.columns):
-        values = selected.column(position)
-        if pa.types.is_timestamp(values.type):
-            selected = selected.set_column(position, column.name, values.cast(pa.int64()))
-        elif column.name in categories and pa.types.is_floating(values.type):
-            selected = selected.set_column(position, column.name, _codes(values))
+        if column.kind == "timestamp":
+            selected = selected.set_column(position, column.name, selected.column(position).cast(pa.int64()))
+        elif column.kind == "number" and column.name in categories:
+            selected = selected.set_column(position, column.name, _codes(selected.column(position)))
     return selected
 
 
 def _codes(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pa.types.is_floating(values.type):
+        return values
     exact = values.cast(pa.float64())
     present = pc.if_else(pc.is_nan(exact), None, exact)
     is_code = pc.and_(pc.equal(pc.floor(present), present), pc.less_equal(pc.abs(present), 2.0**53))
