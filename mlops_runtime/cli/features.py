@@ -73,9 +73,8 @@ def fit(
 @json_option
 def apply(program_folder: Path, file: Path, output: Path, as_json: bool) -> None:
     """Run the program in folder PROGRAM on FILE and write its matrices as Parquet columns."""
-    from mlops_runtime.core.durable import durable_write
     from mlops_runtime.data import read_dataset
-    from mlops_runtime.features.folder import matrices_to_parquet, read_program_folder
+    from mlops_runtime.features.folder import read_program_folder, write_matrices
 
     with stage_progress("features apply") as report:
         program = read_program_folder(program_folder)
@@ -84,7 +83,7 @@ def apply(program_folder: Path, file: Path, output: Path, as_json: bool) -> None
         report("transforming", 0.7)
         matrices = program.transform(dataset.table)
         report("writing", 0.8)
-        durable_write(output, matrices_to_parquet(program, matrices))
+        write_matrices(output, program, matrices)
     payload = {
         "output": str(output),
         "rows": dataset.manifest.rows,

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlops_runtime.core.durable import durable_directory
+from mlops_runtime.core.durable import durable_directory, durable_stream
 from mlops_runtime.core.errors import ConfigError, problem
 from mlops_runtime.features.program import FeatureProgram, Matrices
 
-__all__ = ["matrices_to_parquet", "read_program_folder", "write_program"]
+__all__ = ["read_program_folder", "write_matrices", "write_program"]
 
 
 def write_program(path: Path, program: FeatureProgram, extra: Mapping[str, bytes]) -> None:
@@ -42,11 +41,10 @@ def read_program_folder(path: Path) -> FeatureProgram:
     return FeatureProgram.from_files({"program.json": document.read_bytes(), **files})
 
 
-def matrices_to_parquet(program: FeatureProgram, matrices: Matrices) -> bytes:
-    """Return a Parquet file with one column per output; a category that shares a dense name gets the suffix `:id`."""
+def write_matrices(path: Path, program: FeatureProgram, matrices: Matrices) -> None:
+    """Write a Parquet file with one column per output; a category that shares a dense name gets the suffix `:id`."""
     columns = {name: pa.array(matrices.dense[:, position]) for position, name in enumerate(program.dense_names)}
     for position, name in enumerate(program.sparse_names):
         columns[f"{name}:id" if name in columns else name] = pa.array(matrices.sparse[:, position])
-    sink = io.BytesIO()
-    pq.write_table(pa.table(columns), sink)
-    return sink.getvalue()
+    with durable_stream(path) as stream:
+        pq.write_table(pa.table(columns), stream)
