@@ -60,8 +60,8 @@ def serve(
     """Serve bundle directories and registry references over the Open Inference Protocol.
 
     A reference NAME@ALIAS is followed while the server runs, canary included; NAME@3 stays at version 3;
-    NEW_NAME=BUNDLE serves a directory under another name. Ready means: one line on stdout with --json.
-    MLRT_LOG_LEVEL=INFO turns on the access log, MLRT_LOG_FORMAT=json makes it JSON.
+    NEW_NAME=BUNDLE serves a directory under another name. With --json one line on stdout says that it is ready and
+    where. MLRT_LOG_LEVEL=INFO turns on the access log, MLRT_LOG_FORMAT=json makes it JSON. SIGTERM ends it cleanly.
     """
     from mlops_runtime.core.logs import configure_logging
     from mlops_runtime.serving.models import ModelTable

@@ -50,8 +50,13 @@ class ModelTable:
         Call it from one thread at a time. A source that fails in the same way again is not logged again.
         """
         snapshot = {source.name: self._read(source) for source in self._sources}
-        if any(snapshot[name] is not split for name, split in self._models.items()):
-            self._models = MappingProxyType(snapshot)
+        if all(snapshot[name] is split for name, split in self._models.items()):
+            return
+        before = list(self.versions())
+        self._models = MappingProxyType(snapshot)
+        kept = set(map(id, self.versions()))
+        for retired in (served for served in before if id(served) not in kept):
+            _log.info("version retired", extra={"fields": retired.verdict()})
 
     def _read(self, source: Source) -> Split:
         current = self._models[source.name]

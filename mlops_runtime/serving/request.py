@@ -23,6 +23,7 @@ __all__ = ["InferRequest", "OutputRequest", "RequestLimits", "Tensor", "parse_re
 _UNSUPPORTED = ("shared_memory_region", "shared_memory_byte_size", "shared_memory_offset", "classification")
 _MATRIX_RANK = 2
 _NAME_LIMIT = 1024
+_SIZE_LIMIT = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +144,8 @@ def _tensor(item: Mapping[str, Any], name: str, data: memoryview | None) -> Tens
 
 def _shape(shape: Any, where: str) -> tuple[int, int]:
     """Return (rows, rank). The product is never formed, so it cannot overflow."""
-    if not isinstance(shape, list) or not all(type(size) is int for size in shape):
-        raise ShapeError(f"{where}: expected `shape` as a list of integers, got {reprlib.repr(shape)}")
+    if not isinstance(shape, list) or not all(type(size) is int and abs(size) < _SIZE_LIMIT for size in shape):
+        raise ShapeError(f"{where}: expected `shape` as a list of 64-bit integers, got {reprlib.repr(shape)}")
     if len(shape) not in (1, _MATRIX_RANK) or (len(shape) == _MATRIX_RANK and shape[1] != 1):
         raise ShapeError(f"{where}: expected shape [N] or [N, 1], got {reprlib.repr(shape)} — one tensor per column")
     rows = shape[0]

@@ -93,6 +93,4 @@ class Service:
 
     def _log_drift(self) -> None:
         for served in self.table.versions():
-            dataset = served.watch.report().dataset
-            fields = {"model": served.name, "version": served.version, "rows": dataset.n_current}
-            _log.info("drift at the end", extra={"fields": fields | {"drifted": dataset.drifted}})
+            _log.info("drift at the end", extra={"fields": served.verdict()})

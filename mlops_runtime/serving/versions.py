@@ -61,6 +61,11 @@ class ServedVersion:
         parameters = {"bundle_digest": self.digest, "program_digest": self.model.program.digest}
         return Answer(self.name, self.version, request_id, parameters, outputs)
 
+    def verdict(self) -> dict[str, Any]:
+        """Return what the log says when this version stops: how many rows it scored, and whether they had drifted."""
+        dataset = self.watch.report().dataset
+        return {"model": self.name, "version": self.version, "rows": dataset.n_current, "drifted": dataset.drifted}
+
     def metadata(self, versions: list[str]) -> dict[str, Any]:
         """Return the Open Inference Protocol's model metadata; `versions` are all that are served under this name."""
         return {

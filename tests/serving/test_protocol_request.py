@@ -162,6 +162,7 @@ BAD_DOCUMENTS: list[tuple[str, Any]] = [
     ("shape", {"inputs": [tensor(shape=2, data=[1, 2])]}),
     ("shape", {"inputs": [tensor(shape=[2.0], data=[1, 2])]}),
     ("shape", {"inputs": [tensor(shape=[True], data=[1])]}),
+    ("shape", {"inputs": [tensor(shape=[10**4000], data=[1])]}),
     ("shape", {"inputs": [tensor(shape=[], data=[1])]}),
     ("shape", {"inputs": [tensor(shape=[1, 2], data=[1, 2])]}),
     ("shape", {"inputs": [tensor(shape=[2, 1, 1], data=[1, 2])]}),

@@ -90,7 +90,7 @@ def test_an_explicit_version_bypasses_the_weights(serve: Any, registry: Registry
 def test_swaps_under_load_fail_nothing_and_mix_nothing(
     serve: Any, registry: Registry, models: tuple[Model, Model], rows: pa.Table
 ) -> None:
-    running = serve("claims@production", "--poll-seconds", "0.05")
+    running = serve("claims@production", "--poll-seconds", "0.05", MLRT_LOG_LEVEL="INFO")
     expected = {str(index + 1): model.score(rows).probability for index, model in enumerate(models)}
     stop = threading.Event()
     counted: Counter[str] = Counter()
@@ -119,6 +119,7 @@ def test_swaps_under_load_fail_nothing_and_mix_nothing(
         thread.join()
     assert wrong == []
     assert min(counted["1"], counted["2"]) > 16
+    assert running.log.read_bytes().count(b"version retired") == 4
 
 
 def test_a_corrupt_canary_is_left_out_and_a_pinned_version_needs_no_alias(
