@@ -25,7 +25,7 @@ class TrainConfig:
     without it the split is random. ids, exclude: columns that are no features (nor are target, weight and time).
     sensitive: columns to report by group; they stay features unless excluded. threshold: of the positive class; by
     default the one with the best macro F1 on the validation rows. spec: features as declared instead of inferred.
-    gates: limits to keep; by default the model must be better than guessing.
+    gates: limits to keep, () for none; by default the model must be better than guessing.
     Raises ConfigError for options that contradict each other.
     """
 

@@ -57,7 +57,7 @@ def prepare(config: TrainConfig, progress: Callable[[str, float], None]) -> Prep
     weight = _weights(config, table, target)
     progress("split", 0.15)
     split = _split(config, table, target)
-    _check_parts(config, split, target)
+    _check_parts(config, split, target, weight)
     progress("fit features", 0.2)
     program, more_notes = _program(config, dataset, table, split)
     progress("transform", 0.3)
@@ -166,8 +166,18 @@ def _split(config: TrainConfig, table: pa.Table, target: Target) -> Split:
     return random_split(strata, seed=config.seed)
 
 
-def _check_parts(config: TrainConfig, split: Split, target: Target) -> None:
-    """Refuse a training part that lacks a class, or in which a regression target does not vary."""
+def _check_parts(config: TrainConfig, split: Split, target: Target, weight: NDArray[np.float64]) -> None:
+    """Refuse a part without weight, and a training part without each class, or a regression target that varies."""
+    for name, rows in (("training", split.train), ("validation", split.validation)):
+        if not weight[rows].any():
+            raise DataError(
+                problem(
+                    expected=f"a weight > 0 among the {name} rows",
+                    got=f"0 in all {len(rows)} ({split.method})",
+                    where=f"weight column `{config.weight}`",
+                    next_step="correct the column, or leave --weight out",
+                )
+            )
     learned = target.values[split.train]
     if target.task == "regression":
         absent = ["a second value"] if np.ptp(learned) == 0 else []

@@ -100,7 +100,8 @@ def train(config: TrainConfig, *, progress: Progress | None = None) -> TrainResu
     stages("evaluate", _FIT_TO)
     score = Scorer(chosen.onnx).run(prepared.matrices.dense, prepared.matrices.sparse)
     evaluation = _evaluate(config, prepared, score)
-    gates = check_gates(config.gates or default_gates(evaluation.task), evaluation)
+    limits = default_gates(evaluation.task) if config.gates is None else config.gates
+    gates = check_gates(limits, evaluation)
     stages("baseline", 0.9)
     baseline = _baseline(prepared, score)
     stages("write", 0.95)

@@ -37,6 +37,11 @@ CASES: dict[str, tuple[Lines, tuple[str, ...], str]] = {
         ("--weight", "w"),
         "got 1 missing, negative",
     ),
+    "weights that vanish in time": (
+        ["x,w,y", *(f"{row % 7},{int(row < 70)},{'ab'[row % 2]}" for row in range(100))],
+        ("--weight", "w", "--time", "@row"),
+        "weight column `w`: expected a weight > 0 among the validation rows, got 0 in all 15",
+    ),
     "a class only in the future": (
         labelled(100, lambda row: "new" if row > 90 else "ab"[row % 2]),
         ("--time", "@row"),
@@ -87,13 +92,3 @@ def test_a_folder_without_rights_is_refused(home: Path, tmp_path: Path, capsys: 
     locked.mkdir(mode=0o500)
     assert run(["train", str(data), "--target", "y", "--model", "linear", "-o", str(locked / "bundle")]) == 2
     assert "cannot be written" in capsys.readouterr().err
-
-
-def test_a_model_whose_library_is_absent_names_the_extra_to_install(
-    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = tmp_path / "data.csv"
-    data.write_text("\n".join(labelled(50)))
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert run(["train", str(data), "--target", "y", "--model", "mlp", "-o", str(tmp_path / "bundle")]) == 2
-    assert "pip install 'mlops_runtime[torch]'" in capsys.readouterr().err

@@ -17,8 +17,13 @@ _NEEDS = {"gbdt": ("train", "lightgbm"), "linear": ("train", "sklearn"), "mlp": 
 
 
 def available_kinds() -> tuple[ModelKind, ...]:
-    """Return the kinds whose library is installed, in the order `auto` tries them."""
-    return tuple(kind for kind in get_args(ModelKind) if importlib.util.find_spec(_NEEDS[kind][1]) is not None)
+    """Return the kinds whose library is installed, in the order `auto` tries them. Raises ConfigError when none is."""
+    kinds = tuple(kind for kind in get_args(ModelKind) if importlib.util.find_spec(_NEEDS[kind][1]) is not None)
+    if not kinds:
+        raise ConfigError(
+            "model auto: expected a training library, got none installed — pip install 'mlops_runtime[train]'"
+        )
+    return kinds
 
 
 def fit_model(kind: ModelKind, problem: Problem, train: Samples, validation: Samples) -> Fitted:
