@@ -104,6 +104,11 @@ def test_unseen_ids_are_expected_where_the_reference_is_all_unseen_ids() -> None
     assert st.new_share_p(singletons=0, doubletons=0, n=1000, new=100, m=1000) < 1e-6
 
 
+def test_categories_seen_twice_make_the_expected_share_of_unseen_ones_less_certain() -> None:
+    few, many = (st.new_share_p(singletons=50, doubletons=seen, n=1000, new=90, m=1000) for seen in (0, 400))
+    assert few < many
+
+
 @pytest.mark.parametrize("bins", [2, 10, 256])
 def test_edges_increase_strictly_are_finite_and_few(bins: int) -> None:
     for values in (RNG.standard_normal(5000), RNG.integers(0, 300, 5000) / 7, np.array([1e-320, 5e-324]), np.zeros(9)):

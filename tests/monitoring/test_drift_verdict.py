@@ -104,6 +104,16 @@ def test_edge_cases_are_judged_right(case: str) -> None:
     assert drifted(before, now) is expected
 
 
+def test_wasserstein_is_measured_in_deviations_when_most_values_are_one() -> None:
+    before, now = np.array([0.0] * 900 + [10.0] * 100), np.array([0.0] * 800 + [10.0] * 200)
+    assert compare(column(before), column(now)).column("x").wasserstein == pytest.approx(1.0 / before.std(), rel=1e-9)
+
+
+def test_wasserstein_from_a_constant_has_no_unit_and_is_none() -> None:
+    assert compare(column([5.0] * 100), column([6.0] * 100)).column("x").wasserstein is None
+    assert compare(column([5.0] * 100), column([5.0] * 100)).column("x").wasserstein == 0.0
+
+
 def test_too_few_rows_give_no_verdict_and_say_so() -> None:
     report = compare(column([1.0, 2.0] * 50), column([9.0] * 29))
     assert report.column("x").reason == "no verdict below 30 rows (29)"
