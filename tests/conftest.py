@@ -44,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if name not in {"MLRT_SOAK", "MLRT_TEST_DATA"}:
             del os.environ[name]
     os.environ["MLRT_HOME"] = home
+    os.environ["COLUMNS"] = "200"  # what is printed does not depend on the terminal, nor on the length of a path
     settings.cache_clear()
 
 
