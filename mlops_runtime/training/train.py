@@ -21,7 +21,7 @@ from mlops_runtime.training.evaluation import Evaluation, Judged, judge
 from mlops_runtime.training.gates import GateReport, check_gates, default_gates
 from mlops_runtime.training.lineage import training_edges, training_facts
 from mlops_runtime.training.metrics import Interval, choose_threshold, read_groups
-from mlops_runtime.training.models import ModelKind, available_kinds
+from mlops_runtime.training.models import ModelKind, kinds_to_try
 from mlops_runtime.training.outcome import Outcome
 from mlops_runtime.training.prepare import Prepared, prepare
 
@@ -94,8 +94,9 @@ def train(config: TrainConfig, *, progress: Progress | None = None) -> TrainResu
     library is missing; nothing is written then.
     """
     stages = _Stages(progress)
+    kinds = kinds_to_try(config.model)
     prepared = prepare(config, stages)
-    candidates = _fit(config, prepared, stages)
+    candidates = _fit(kinds, prepared, stages)
     chosen = min(candidates, key=lambda candidate: candidate.validation_loss)
     stages("evaluate", _FIT_TO)
     score = Scorer(chosen.onnx).run(prepared.matrices.dense, prepared.matrices.sparse)
@@ -113,9 +114,7 @@ def train(config: TrainConfig, *, progress: Progress | None = None) -> TrainResu
     return TrainResult(bundle, chosen.kind, evaluation, gates, losses, prepared.notes, stages.timings_s)
 
 
-def _fit(config: TrainConfig, prepared: Prepared, stages: _Stages) -> list[Candidate]:
-    """Fit the asked-for kind, or all that are installed."""
-    kinds = available_kinds() if config.model == "auto" else (config.model,)
+def _fit(kinds: Sequence[ModelKind], prepared: Prepared, stages: _Stages) -> list[Candidate]:
     train_samples = prepared.samples(prepared.split.train)
     validation = prepared.samples(prepared.split.validation)
     fitted = []

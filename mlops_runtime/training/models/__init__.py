@@ -4,36 +4,47 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from typing import Literal, get_args
+from typing import Literal
 
 from mlops_runtime.core.errors import ConfigError
 from mlops_runtime.training.models.base import Fitted, Problem, Samples
 
-__all__ = ["Fitted", "ModelKind", "Problem", "Samples", "available_kinds", "fit_model"]
+__all__ = ["Fitted", "ModelKind", "Problem", "Samples", "fit_model", "kinds_to_try"]
 
 ModelKind = Literal["gbdt", "linear", "mlp"]
 
-_NEEDS = {"gbdt": ("train", "lightgbm"), "linear": ("train", "sklearn"), "mlp": ("torch", "torch")}
+_NEEDS: dict[ModelKind, dict[str, str]] = {  # library -> the extra that brings it
+    "gbdt": {"lightgbm": "train", "onnx": "train"},
+    "linear": {"sklearn": "train", "onnx": "train"},
+    "mlp": {"torch": "torch", "onnx": "train"},
+}
 
 
-def available_kinds() -> tuple[ModelKind, ...]:
-    """Return the kinds whose library is installed, in the order `auto` tries them. Raises ConfigError when none is."""
-    kinds = tuple(kind for kind in get_args(ModelKind) if importlib.util.find_spec(_NEEDS[kind][1]) is not None)
-    if not kinds:
-        raise ConfigError(
-            "model auto: expected a training library, got none installed — pip install 'mlops_runtime[train]'"
-        )
-    return kinds
+def kinds_to_try(model: ModelKind | Literal["auto"]) -> tuple[ModelKind, ...]:
+    """Return the kind asked for, or with "auto" all whose libraries are installed.
+
+    Raises ConfigError, naming the extra to install, when a library is absent.
+    """
+    if model == "auto":
+        installed: tuple[ModelKind, ...] = tuple(kind for kind in _NEEDS if not _absent(kind))
+        if not installed:
+            raise _refusal("auto", "a training library", "train")
+        return installed
+    for library, extra in _absent(model).items():
+        raise _refusal(model, f"the library {library}", extra)
+    return (model,)
 
 
 def fit_model(kind: ModelKind, problem: Problem, train: Samples, validation: Samples) -> Fitted:
-    """Fit one kind of model. Raises ConfigError, naming the extra to install, when its library is absent."""
-    extra, library = _NEEDS[kind]
-    for needed, of in ((library, extra), ("onnx", "train")):
-        if importlib.util.find_spec(needed) is None:
-            raise ConfigError(
-                f"model {kind}: expected the library {needed}, got none installed — pip install 'mlops_runtime[{of}]'"
-            )
+    """Fit one kind of model; its libraries must be there, which `kinds_to_try` makes sure of."""
     module = importlib.import_module(f"mlops_runtime.training.models.{kind}")
     fitted: Fitted = module.fit(problem, train, validation)
     return fitted
+
+
+def _absent(kind: ModelKind) -> dict[str, str]:
+    return {library: extra for library, extra in _NEEDS[kind].items() if importlib.util.find_spec(library) is None}
+
+
+def _refusal(model: str, expected: str, extra: str) -> ConfigError:
+    return ConfigError(f"model {model}: expected {expected}, got none installed — pip install 'mlops_runtime[{extra}]'")
