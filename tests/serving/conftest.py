@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pyarrow as pa
 import pytest
 from pyarrow import csv
@@ -37,8 +36,11 @@ class Running:
         return self.url.removeprefix("http://")
 
     @property
-    def rss_bytes(self) -> int:
-        return int(psutil.Process(self.process.pid).memory_info().rss)
+    def peak_bytes(self) -> int:
+        """The most memory the process ever held."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)

@@ -16,9 +16,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from pyarrow import csv
 
 from mlops_runtime.cli.main import run
-from mlops_runtime.registry import Model
+from mlops_runtime.registry import Bundle, Model
 from mlops_runtime.serving.client import Client
 
 
@@ -162,3 +163,22 @@ def test_the_banner_ends_with_a_curl_command_that_works(bundles: tuple[Path, Pat
         process.terminate()
         assert process.wait(30) == 0
     assert json.loads(answer.stdout)["outputs"][0]["data"][0] in ("yes", "no")
+
+
+@pytest.mark.parametrize(("target", "outputs"), [("hours", ["label"]), ("city", ["label", "probability"])])
+def test_regression_and_many_classes_are_served_with_the_same_bits(
+    serve: Any, make_people: Any, tmp_path: Path, target: str, outputs: list[str]
+) -> None:
+    table = make_people(1500, seed=5)
+    csv.write_csv(table.filter(table.column(target).is_valid()), tmp_path / "people.csv")
+    options = ["--target", target, "--model", "linear", "--name", "people", "-o", str(tmp_path / "bundle")]
+    assert run(["train", str(tmp_path / "people.csv"), *options, "--json"]) in (0, 3)
+    model = Model.load(Bundle.open(tmp_path / "bundle"))
+    rows = make_people(40, seed=6).drop_columns([target])
+    expected = model.score(rows)
+    with Client(serve(str(tmp_path / "bundle")).url) as client:
+        answer = client.infer("people", rows)
+    assert list(answer.outputs) == outputs
+    assert answer.outputs["label"].tolist() == list(expected.label)
+    if target == "city":
+        assert answer.outputs["probability"].tobytes() == expected.probability.tobytes()
