@@ -70,6 +70,8 @@ def prepare(config: TrainConfig, progress: Callable[[str, float], None]) -> Prep
         threads=settings().thread_count,
     )
     weight = weight / weight[split.train].mean()
+    if config.time not in (None, ROW_ORDER):
+        more_notes = (*more_notes, f"column `{config.time}` orders the rows and is no feature")
     notes = (*dataset.notes, *notes, *more_notes)
     return Prepared(dataset, table, target, weight, split, program, matrices, posed, notes)
 

@@ -28,10 +28,3 @@ class Interval:
     def to_dict(self) -> dict[str, float | None]:
         """Return `{"value", "low", "high"}`."""
         return {"value": self.value, "low": self.low, "high": self.high}
-
-    def __str__(self) -> str:
-        if self.value is None:
-            return "undefined"
-        if self.low is None or self.high is None:
-            return f"{self.value:.4g}"
-        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
