@@ -1,15 +1,18 @@
 #include "core/threads.hpp"
 
+#include <pthread.h>
 #include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <cstdlib>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -61,7 +64,7 @@ class Pool {
   bool run(Loop& loop, std::size_t workers) {
     const std::unique_lock owner(owner_, std::try_to_lock);
     if (!owner) return false;
-    while (threads_.size() + 1 < workers) threads_.emplace_back([this, index = threads_.size() + 1] { serve(index); });
+    workers = std::min(workers, grow(workers));
     {
       const std::lock_guard lock(mutex_);
       loop_ = &loop;
@@ -77,6 +80,17 @@ class Pool {
   }
 
  private:
+  // Starts the threads that are missing, as far as the system lets us; returns how many workers there are.
+  std::size_t grow(std::size_t workers) {
+    try {
+      while (threads_.size() + 1 < workers)
+        threads_.emplace_back([this, index = threads_.size() + 1] { serve(index); });
+    } catch (const std::system_error&) {
+      // A limit on threads or memory costs speed only.
+    }
+    return threads_.size() + 1;
+  }
+
   void serve(std::size_t index) {
     std::uint64_t seen = 0;
     std::unique_lock lock(mutex_);
@@ -103,18 +117,18 @@ class Pool {
   std::uint64_t generation_ = 0;
 };
 
+std::atomic<Pool*> current_pool{nullptr};
+
 // Never destroyed: its threads may outlive every static object. A forked child, where those threads do not exist,
-// leaves the parent's pool alone and makes its own.
+// forgets the parent's pool and makes its own.
 Pool& pool() {
-  static std::mutex mutex;
-  static Pool* current = nullptr;
-  static pid_t home = 0;
-  const std::lock_guard lock(mutex);
-  if (home != getpid()) {
-    home = getpid();
-    current = new Pool;
-  }
-  return *current;
+  [[maybe_unused]] static const int registered =
+      pthread_atfork(nullptr, nullptr, [] { current_pool.store(nullptr, std::memory_order_release); });
+  if (Pool* const found = current_pool.load(std::memory_order_acquire)) return *found;
+  auto fresh = std::make_unique<Pool>();
+  Pool* found = nullptr;
+  if (current_pool.compare_exchange_strong(found, fresh.get())) return *fresh.release();
+  return *found;
 }
 
 std::size_t default_threads() {

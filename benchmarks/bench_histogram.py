@@ -1,0 +1,53 @@
+"""Counts over 255 quantile edges of one float64 column against NumPy and a plain read, on one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from mlops_runtime import _native
+from mlops_runtime._native import ArrowTable, Histogram
+from mlops_runtime.sizing import Contender, Measurement, benchmark_main, measure
+
+_LEVELS = ["scalar", "avx2", "avx512"]
+
+
+def run(quick: bool) -> list[Measurement]:
+    """Measure a normal column (equal steps) and a log-normal one (steps in the bits)."""
+    rows = 200_000 if quick else 16_000_000
+    normal = np.random.default_rng(0).normal(size=rows)
+    return [
+        _measure("normal", normal, rounds=3 if quick else 9),
+        _measure("log-normal", np.exp(3 * normal), rounds=3 if quick else 9),
+    ]
+
+
+def _measure(name: str, values: np.ndarray, *, rounds: int) -> Measurement:
+    edges = np.quantile(values[:100_000], np.linspace(0, 1, 257)[1:-1])
+    table = ArrowTable(pa.table({"x": values}))
+    _native.set_thread_count(1)
+    contenders = [
+        *_ours(lambda: Histogram(edges).update(table, 0)),
+        Contender("numpy.searchsorted + bincount", lambda: np.bincount(np.searchsorted(edges, values), minlength=256)),
+        Contender("numpy.sum, a plain read", values.sum, role="floor"),
+    ]
+    return measure(f"histogram of 256, {name}, {len(values):,} float64 rows, 1 thread", contenders, rounds=rounds)
+
+
+def _ours(run: Callable[[], object]) -> Iterator[Contender]:
+    """Our kernel at every level this processor has, on one thread."""
+    for level in _LEVELS[: _LEVELS.index(_native.detected_isa()) + 1]:
+
+        def at_level(level: str = level) -> None:
+            _native.set_isa(level)
+            run()
+
+        yield Contender(
+            f"mlops_runtime, {level}", at_level, role="subject" if level == _native.detected_isa() else "peer"
+        )
+
+
+if __name__ == "__main__":
+    benchmark_main("histogram", run, packages=("numpy",))
