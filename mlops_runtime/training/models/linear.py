@@ -17,13 +17,8 @@ from mlops_runtime.training.onnx.graph import GraphBuilder
 
 __all__ = ["fit"]
 
-_STRENGTHS = (
-    100.0,
-    10.0,
-    1.0,
-    0.1,
-)  # L2 penalty against the sum of the rows' losses; strongest first, so that each fit
-# starts close to its solution
+# L2 penalty against the sum of the rows' losses; strongest first, so that each fit starts close to its solution.
+_STRENGTHS = (100.0, 10.0, 1.0, 0.1)
 _ITERATIONS = 300
 
 
@@ -32,22 +27,15 @@ def fit(problem: Problem, train: Samples, validation: Samples) -> _FittedLinear:
     features = _one_hot(problem, train.dense, train.sparse)
     checks = _one_hot(problem, validation.dense, validation.sparse)
     solver = _Solver(problem)
-    best: tuple[float, float, F64, F64] | None = None
-    for strength in _STRENGTHS:
-        coefficients, intercept = solver.fit(features, train, strength)
-        loss = _loss(problem, checks @ coefficients + intercept, validation)
-        if best is None or loss < best[0]:
-            best = (loss, strength, coefficients, intercept)
-    assert best is not None
-    facts = {"library": f"scikit-learn {sklearn.__version__}", "l2": best[1], "validation_loss": best[0]}
-    return _FittedLinear(problem, train.dense.shape[1], best[2], best[3], facts)
+    solved = [(strength, *solver.fit(features, train, strength)) for strength in _STRENGTHS]
+    strength, coefficients, intercept = min(solved, key=lambda s: _loss(problem, checks @ s[1] + s[2], validation))
+    facts = {"library": f"scikit-learn {sklearn.__version__}", "l2": strength}
+    return _FittedLinear(problem, train.dense.shape[1], coefficients, intercept, facts)
 
 
 def _offsets(problem: Problem) -> I64:
     """Return where each sparse column's ids begin among all one-hot columns."""
-    return (
-        np.cumsum([0, *problem.cardinalities[:-1]], dtype=np.int64) if problem.cardinalities else np.zeros(0, np.int64)
-    )
+    return np.cumsum([0, *problem.cardinalities], dtype=np.int64)[:-1]
 
 
 def _one_hot(problem: Problem, dense: F32, sparse: I64) -> Any:
@@ -79,8 +67,8 @@ class _Solver:
                 "ignore", ConvergenceWarning
             )  # the validation loss judges what the iterations reached
             self._estimator.fit(features, target, sample_weight=train.weight)
-        coefficients = np.atleast_2d(np.asarray(self._estimator.coef_, np.float64)).T
-        return np.ascontiguousarray(coefficients), np.reshape(np.asarray(self._estimator.intercept_, np.float64), -1)
+        coefficients = np.atleast_2d(np.array(self._estimator.coef_, np.float64)).T
+        return coefficients.copy(), np.array(self._estimator.intercept_, np.float64).reshape(-1)
 
 
 def _loss(problem: Problem, margins: F64, samples: Samples) -> float:
