@@ -6,7 +6,7 @@ from mlops_runtime.training.batch import Prediction, predict
 from mlops_runtime.training.config import TrainConfig
 from mlops_runtime.training.evaluation import Evaluation, evaluate, read_labelled
 from mlops_runtime.training.gates import Gate, GateReport, check_gates, load_gates
-from mlops_runtime.training.train import TrainResult, train
+from mlops_runtime.training.job import TrainResult, train
 
 __all__ = [
     "Evaluation",

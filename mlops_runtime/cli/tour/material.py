@@ -58,7 +58,7 @@ def synthetic_material(folder: Path, *, seed: int) -> Material:
 
 
 def own_material(folder: Path, data: Path, target: str, *, seed: int) -> Material:
-    """Take somebody's own file: its last rows are the live traffic; two columns of numbers are shifted by one spread."""
+    """Take somebody's own file: its last rows are the live traffic, with two columns of numbers shifted."""
     dataset = read_dataset(data)
     live_rows = min(_LIVE_ROWS, dataset.table.num_rows // 5)
     history = dataset.table.slice(0, dataset.table.num_rows - live_rows)
