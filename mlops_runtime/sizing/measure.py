@@ -27,6 +27,7 @@ Role = Literal["subject", "peer", "floor"]
 
 _RESAMPLES = 2000
 _MAX_HALF_WIDTH = 0.10
+_FEWEST_ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ class Contender:
 
     run: one timed call. threads: how many it is set to use, for the record. role: "subject" (ours), "peer" (a named
     library) or "floor" (physics: the same bytes copied or read). cpu_s: for work outside this process (a
-    `PeerProcess`), its CPU seconds so far.
+    `PeerProcess`), its CPU seconds so far. calls: timed calls per turn, for calls too short for the clock (results are
+    per call).
     """
 
     name: str
@@ -43,6 +45,7 @@ class Contender:
     threads: int = 1
     role: Role = "peer"
     cpu_s: Callable[[], float] | None = None
+    calls: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Timing:
     name: str
     role: Role
     threads: int
+    calls: int
     wall_s: tuple[float, ...]
     cpu_s: tuple[float, ...]
 
@@ -90,7 +94,6 @@ class Measurement:
     timings: tuple[Timing, ...]
     noise: Noise
     warmup: int
-    calls: int
 
     def timing(self, name: str) -> Timing:
         """Return one contender's timing. Raises ConfigError for an unknown name."""
@@ -138,7 +141,6 @@ class Measurement:
             "reason": self.complaint,
             "rounds": len(self.timings[0].wall_s),
             "warmup": self.warmup,
-            "calls": self.calls,
             "contenders": [_timing_dict(timing) for timing in self.timings],
             "ratios": [_ratio_dict(self.ratio(self.subject.name, other.name)) for other in self._others()],
             "noise": self.noise.to_dict(),
@@ -173,48 +175,47 @@ def measure(
     *,
     rounds: int = 15,
     warmup: int = 2,
-    calls: int = 1,
     setup: Callable[[], object] | None = None,
 ) -> Measurement:
     """Time contenders in interleaved rounds; the order rotates every round, so none always runs first or last.
 
-    calls: timed calls per round, for calls too short for the clock (results are per call). setup: run before each
-    contender's turn, untimed. The garbage collector is off while a contender runs.
+    setup: run before each contender's turn, untimed. The garbage collector is off while a contender runs.
     Raises ConfigError without contenders, with a doubled name, or with fewer than 3 rounds.
 
     >>> quick = measure("sum", [Contender("sum", lambda: sum(range(99)), role="subject")], rounds=3, warmup=0)
     >>> len(quick.timing("sum").wall_s)
     3
     """
-    _check(name, contenders, rounds, calls)
+    _check(name, contenders, rounds)
     wall: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     cpu: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     for contender in contenders:
         for _ in range(warmup):
-            _turn(contender, 1, setup)
+            _turn(contender, setup)
     gc.collect()
     probe, own_before = NoiseProbe(), _own_cpu_s(contenders)
     for turn in range(rounds):
         shift = turn % len(contenders)
         for contender in (*contenders[shift:], *contenders[:shift]):
-            wall_s, cpu_s = _turn(contender, calls, setup)
+            wall_s, cpu_s = _turn(contender, setup)
             wall[contender.name].append(wall_s)
             cpu[contender.name].append(cpu_s)
     noise = probe.finish(_own_cpu_s(contenders) - own_before)
-    timings = (Timing(c.name, c.role, c.threads, tuple(wall[c.name]), tuple(cpu[c.name])) for c in contenders)
-    return Measurement(name, tuple(timings), noise, warmup, calls)
+    timings = (Timing(c.name, c.role, c.threads, c.calls, tuple(wall[c.name]), tuple(cpu[c.name])) for c in contenders)
+    return Measurement(name, tuple(timings), noise, warmup)
 
 
-def _check(name: str, contenders: Sequence[Contender], rounds: int, calls: int) -> None:
+def _check(name: str, contenders: Sequence[Contender], rounds: int) -> None:
     names = [contender.name for contender in contenders]
     if not names or len(set(names)) != len(names):
         raise ConfigError(f"{name}: expected contenders with distinct names, got {names} — name each once")
-    if rounds < 3 or calls < 1:
-        raise ConfigError(f"{name}: expected rounds >= 3 and calls >= 1, got {rounds} and {calls} — raise them")
+    fewest = min(contender.calls for contender in contenders)
+    if rounds < _FEWEST_ROUNDS or fewest < 1:
+        raise ConfigError(f"{name}: expected rounds >= 3 and calls >= 1, got {rounds} and {fewest} — raise them")
 
 
-def _turn(contender: Contender, calls: int, setup: Callable[[], object] | None) -> tuple[float, float]:
-    """Run one contender `calls` times; return (wall, CPU) seconds per call."""
+def _turn(contender: Contender, setup: Callable[[], object] | None) -> tuple[float, float]:
+    """Run one contender as often as it says; return (wall, CPU) seconds per call."""
     if setup is not None:
         setup()
     run = contender.run
@@ -222,13 +223,13 @@ def _turn(contender: Contender, calls: int, setup: Callable[[], object] | None) 
     try:
         cpu_before = _own_cpu_s([contender])
         started = time.perf_counter()
-        for _ in range(calls):
+        for _ in range(contender.calls):
             run()
         wall_s = time.perf_counter() - started
         cpu_s = _own_cpu_s([contender]) - cpu_before
     finally:
         gc.enable()
-    return wall_s / calls, cpu_s / calls
+    return wall_s / contender.calls, cpu_s / contender.calls
 
 
 def _own_cpu_s(contenders: Sequence[Contender]) -> float:
@@ -255,6 +256,7 @@ def _timing_dict(timing: Timing) -> dict[str, Any]:
         "name": timing.name,
         "role": timing.role,
         "threads": timing.threads,
+        "calls": timing.calls,
         "median_s": timing.median_s,
         "interval_s": list(timing.interval_s()),
         "median_cpu_s": timing.median_cpu_s,

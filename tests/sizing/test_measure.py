@@ -77,10 +77,17 @@ def test_an_uncertain_median_makes_a_run_noisy() -> None:
 
 
 def test_the_record_is_strict_json_with_ratios_of_the_subject() -> None:
-    contenders = [Contender("peer", lambda: None), Contender("ours", lambda: None, role="subject", threads=2)]
-    record = json.loads(json.dumps(measure("record", contenders, rounds=3, calls=10).to_dict(), allow_nan=False))
+    contenders = [Contender("peer", lambda: None), Contender("ours", lambda: None, role="subject", threads=2, calls=10)]
+    record = json.loads(json.dumps(measure("record", contenders, rounds=3).to_dict(), allow_nan=False))
     assert [(ratio["subject"], ratio["peer"]) for ratio in record["ratios"]] == [("ours", "peer")]
-    assert [one["threads"] for one in record["contenders"]] == [1, 2]
+    assert [(one["threads"], one["calls"]) for one in record["contenders"]] == [(1, 1), (2, 10)]
+
+
+def test_short_calls_are_repeated_and_reported_per_call() -> None:
+    ran = []
+    timing = measure("short", [Contender("nap", lambda: ran.append(time.sleep(0.002)), calls=20)], rounds=3, warmup=0)
+    assert len(ran) == 60
+    assert 0.002 <= timing.timing("nap").median_s < 0.02
 
 
 def test_doubled_names_and_too_few_rounds_are_refused() -> None:
