@@ -61,10 +61,10 @@ def run(quick: bool) -> list[Measurement]:
         Contender("mlops_runtime", ours, threads, "subject"),
         Contender("numpy, numbers only", with_numpy),
         Contender("polars", with_polars, pl.thread_pool_size()),
-        Contender("read once, numbers only", read, role="floor"),
+        Contender("read once, numbers only", read, role="floor", calls=5),
     ]
     shape = f"{_NUMERIC} numbers + {_CATEGORICAL} strings"
-    report = measure(f"drift report, {rows:,} x ({shape})", contenders, rounds=3 if quick else 11)
+    report = measure(f"drift report, {rows:,} x ({shape})", contenders, rounds=3 if quick else 15)
     return [report, _small_update(baseline, current)]
 
 
