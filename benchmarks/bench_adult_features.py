@@ -53,7 +53,7 @@ def _measure(path: Path, target: str, *, rounds: int) -> list[Measurement]:
     for threads in (1, 2):
         decoded = [
             Contender("mlops_runtime", _threaded(threads, lambda: _ours(spec, dataset)), threads, role="subject"),
-            Contender("the same, plain strings", _threaded(threads, lambda: _ours(spec, plain)), threads),
+            Contender("mlops_runtime, plain strings", _threaded(threads, lambda: _ours(spec, plain)), threads),
             Contender("scikit-learn over pandas", lambda: _sklearn(spec).fit_transform(frame)),
             floor,
         ]

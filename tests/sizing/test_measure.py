@@ -18,8 +18,8 @@ QUIET = Noise(1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.1, 0)
 
 
 def measured(noise: Noise = QUIET, **walls: tuple[float, ...]) -> Measurement:
-    timings = tuple(Timing(name, "peer", 1, wall, wall) for name, wall in walls.items())
-    return Measurement("case", timings, noise, 0, 1)
+    timings = tuple(Timing(name, "peer", 1, 1, wall, wall) for name, wall in walls.items())
+    return Measurement("case", timings, noise, 0)
 
 
 def test_each_contender_runs_first_in_turn() -> None:
