@@ -9,17 +9,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import lightgbm
 import numpy as np
 import onnx
-import onnxmltools
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from onnxmltools.convert.common.data_types import FloatTensorType
 
 from mlops_runtime.core.errors import DataError, ShapeError
 from mlops_runtime.registry import Scorer
+from mlops_runtime.training.models import Problem, Samples, fit_model
 
 _DENSE, _SPARSE, _IDS = 39, 8, 20
 _ROWS = 5000
@@ -83,17 +81,11 @@ def _linear(classes: int) -> Graph:
 
 
 def _trees(random: np.random.Generator) -> bytes:
-    rows = random.standard_normal((800, _DENSE))
-    target = (rows[:, 0] + rows[:, 1] * rows[:, 2] > 0).astype(int)
-    booster = lightgbm.LGBMClassifier(n_estimators=150, num_leaves=31, n_jobs=1, verbose=-1).fit(rows, target)
-    types = [("dense", FloatTensorType([None, _DENSE]))]
-    model = onnxmltools.convert_lightgbm(booster, initial_types=types, zipmap=False, target_opset=15)
-    probability = model.graph.output[1]
-    for node in model.graph.node:
-        node.output[:] = ["score" if name == probability.name else name for name in node.output]
-    probability.name = "score"
-    del model.graph.output[0]
-    return model.SerializeToString()
+    dense = random.standard_normal((800, _DENSE)).astype(np.float32)
+    sparse = random.integers(0, _IDS, (800, _SPARSE))
+    target = (dense[:, 0] + dense[:, 1] * dense[:, 2] + sparse[:, 0] % 3 > 0).astype(np.float64)
+    rows = Samples(dense, sparse, target, np.ones(len(target)))
+    return fit_model("gbdt", Problem("binary", 2, (_IDS,) * _SPARSE, seed=0, threads=1), rows, rows).to_onnx()
 
 
 _GRAPHS: dict[str, Graph] = {
@@ -108,9 +100,6 @@ _GRAPHS: dict[str, Graph] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.filterwarnings("ignore::FutureWarning")
 @pytest.mark.parametrize("graph", _GRAPHS.values(), ids=_GRAPHS.keys())
 def test_the_bits_of_a_row_do_not_depend_on_its_batch(
     graph: Graph, home: Path, monkeypatch: pytest.MonkeyPatch
