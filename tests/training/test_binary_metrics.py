@@ -57,8 +57,8 @@ def test_intervals_hold_the_value_and_repeat_with_the_seed() -> None:
     assert first == again
     assert first != other
     for name, interval in first.items():
-        if name != "ece":  # a sum of absolute values: its resamples lie above it
-            assert interval.low < interval.value < interval.high, name
+        assert interval.low <= interval.value <= interval.high, name
+        assert interval.low < interval.high, name
 
 
 def test_the_interval_of_the_auc_covers_the_truth_as_often_as_it_says() -> None:
@@ -69,6 +69,23 @@ def test_the_interval_of_the_auc_covers_the_truth_as_often_as_it_says() -> None:
         interval = intervals(BinaryStatistics(positive, score, 0.5), resamples=100, seed=seed)["roc_auc"]
         covered += interval.low <= 0.75 <= interval.high
     assert 50 <= covered <= 60
+
+
+@pytest.mark.parametrize("overconfidence", [0.0, 0.1])
+@pytest.mark.parametrize("rows", [60, 1000])
+def test_the_interval_of_the_calibration_error_holds_the_value_and_covers_the_truth(
+    overconfidence: float, rows: int
+) -> None:
+    """Scores lie in the middle of their bins, so the true calibration error is the overconfidence in every bin."""
+    covered = 0
+    for seed in range(60):
+        generator = np.random.default_rng(seed)
+        score = 0.25 + generator.integers(0, 6, rows) / 10
+        positive = generator.random(rows) < score - overconfidence
+        ece = intervals(BinaryStatistics(positive, score, 0.5), resamples=100, seed=seed)["ece"]
+        assert ece.low <= ece.value <= ece.high
+        covered += ece.low <= overconfidence <= ece.high
+    assert covered >= 54, covered
 
 
 def test_sixteen_thousand_rows_and_200_resamples_take_less_than_two_seconds_of_processor_time() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_runtime.training.metrics.calibration import calibration_error, confidence_bins
+from mlops_runtime.training.metrics.calibration import Calibration
 from mlops_runtime.training.metrics.ranking import Ranking
 from mlops_runtime.training.metrics.sums import ratio, weighted_sum
 
@@ -29,11 +29,11 @@ class BinaryStatistics:
         self._called = probability.astype(np.float64) >= threshold
         self._ranking = Ranking(probability, positive)
         self._probability = probability.astype(np.float64)
-        self._bins = confidence_bins(self._probability)
         clipped = np.clip(self._probability, PROBABILITY_FLOOR, 1.0 - PROBABILITY_FLOOR)
         self._log_losses = -np.log(np.where(positive, clipped, 1.0 - clipped))
         self._outcome = positive.astype(np.float64)
         self._squares = (self._probability - self._outcome) ** 2
+        self._calibration = Calibration(self._probability, self._outcome)
 
     def measure(self, weights: NDArray[np.float64]) -> dict[str, float]:
         """Return every metric under the weights; NaN where it is undefined."""
@@ -45,12 +45,16 @@ class BinaryStatistics:
             "average_precision": average_precision,
             "log_loss": ratio(weighted_sum(self._log_losses, weights), total),
             "brier": ratio(weighted_sum(self._squares, weights), total),
-            "ece": calibration_error(self._bins, self._probability, self._outcome, weights),
+            "ece": self._calibration.error(weights),
             "accuracy": ratio(true_positive + true_negative, total),
             "precision": ratio(true_positive, true_positive + false_positive),
             "recall": ratio(true_positive, true_positive + false_negative),
             "f1": ratio(2 * true_positive, 2 * true_positive + false_positive + false_negative),
         }
+
+    def noise(self, weights: NDArray[np.float64]) -> dict[str, float]:
+        """Return the noise of the metrics that are a sum of absolute values."""
+        return {"ece": self._calibration.noise(weights)}
 
     def confusion(self, weights: NDArray[np.float64]) -> list[list[float]]:
         """Return [[true negative, false positive], [false negative, true positive]] as sums of weights."""

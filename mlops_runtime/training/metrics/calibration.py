@@ -8,28 +8,45 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BINS", "calibration_error", "calibration_table", "confidence_bins"]
+__all__ = ["BINS", "Calibration", "calibration_table"]
 
 BINS = 10
 
 
-def confidence_bins(confidence: NDArray[np.float64]) -> NDArray[np.intp]:
+def _confidence_bins(confidence: NDArray[np.float64]) -> NDArray[np.intp]:
     """Return the bin 0..9 of each confidence in [0, 1]."""
     return np.minimum((confidence * BINS).astype(np.intp), BINS - 1)
 
 
-def calibration_error(
-    bins: NDArray[np.intp], confidence: NDArray[np.float64], correct: NDArray[np.float64], weights: NDArray[np.float64]
-) -> float:
-    """Return the expected calibration error: the mean over rows of |share true - mean confidence| of their bin."""
-    gap = np.bincount(bins, weights * (correct - confidence), BINS)
-    total = weights.sum()
-    return float(np.abs(gap).sum() / total) if total else float("nan")
+class Calibration:
+    """The expected calibration error: the mean over rows of |share true - mean confidence| of their bin.
+
+    confidence: float64[N] in [0, 1]. correct: float64[N], 1 where the row came true.
+    """
+
+    def __init__(self, confidence: NDArray[np.float64], correct: NDArray[np.float64]) -> None:
+        self._bins = _confidence_bins(confidence)
+        self._surplus = correct - confidence
+        self._unweighted = self._gaps(np.ones(len(confidence)))
+
+    def error(self, weights: NDArray[np.float64]) -> float:
+        """Return the error under the weights; NaN without rows."""
+        return float(np.abs(self._gaps(weights)).sum())
+
+    def noise(self, weights: NDArray[np.float64]) -> float:
+        """Return the sum over bins of how far the gap under the weights is from the unweighted one."""
+        return float(np.abs(self._gaps(weights) - self._unweighted).sum())
+
+    def _gaps(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return each bin's part of the mean surplus of truth over confidence."""
+        total = float(weights.sum())
+        gaps = np.bincount(self._bins, weights * self._surplus, BINS)
+        return gaps / total if total else np.full(BINS, np.nan)
 
 
 def calibration_table(confidence: NDArray[np.float64], correct: NDArray[np.float64]) -> list[dict[str, float | int]]:
     """Return one record for each bin that has rows: its bounds, n, mean confidence and the share that came true."""
-    bins = confidence_bins(confidence)
+    bins = _confidence_bins(confidence)
     counts = np.bincount(bins, minlength=BINS)
     confidences, shares = np.bincount(bins, confidence, BINS), np.bincount(bins, correct, BINS)
     return [

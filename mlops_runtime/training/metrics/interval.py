@@ -19,7 +19,7 @@ def finite(value: float) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A value and its percentile bootstrap interval; None where it is undefined on these rows."""
+    """A value and its 95 % bootstrap interval (see `bootstrap`); None where it is undefined on these rows."""
 
     value: float | None
     low: float | None

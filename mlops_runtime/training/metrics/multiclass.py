@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_runtime.training.metrics.binary import PROBABILITY_FLOOR
-from mlops_runtime.training.metrics.calibration import calibration_error, confidence_bins
+from mlops_runtime.training.metrics.calibration import Calibration
 from mlops_runtime.training.metrics.ranking import Ranking
 from mlops_runtime.training.metrics.sums import ratio, weighted_sum
 
@@ -28,8 +28,7 @@ class MulticlassStatistics:
         self._cells = target * self._classes + chosen
         self._rankings = [Ranking(probability[:, k], target == k) for k in range(self._classes)]
         self._correct = (chosen == target).astype(np.float64)
-        self._confidence = exact[each, chosen]
-        self._bins = confidence_bins(self._confidence)
+        self._calibration = Calibration(exact[each, chosen], self._correct)
 
     def measure(self, weights: NDArray[np.float64]) -> dict[str, float]:
         """Return every metric under the weights; a class without rows is left out of the macro means."""
@@ -44,8 +43,12 @@ class MulticlassStatistics:
             "accuracy": ratio(weighted_sum(self._correct, weights), total),
             "macro_f1": ratio(float(f1.sum()), len(f1)),
             "roc_auc_ovr": ratio(sum(defined), len(defined)),
-            "ece": calibration_error(self._bins, self._confidence, self._correct, weights),
+            "ece": self._calibration.error(weights),
         }
+
+    def noise(self, weights: NDArray[np.float64]) -> dict[str, float]:
+        """Return the noise of the metrics that are a sum of absolute values."""
+        return {"ece": self._calibration.noise(weights)}
 
     def confusion(self, weights: NDArray[np.float64]) -> list[list[float]]:
         """Return sums of weights; rows are true classes, columns the chosen ones."""

@@ -37,6 +37,10 @@ class RegressionStatistics:
             "spearman": _correlation(self._target_rank, self._prediction_rank, weights),
         }
 
+    def noise(self, weights: NDArray[np.float64]) -> dict[str, float]:
+        """Return the noise of the metrics that are a sum of absolute values: none is."""
+        return {}
+
 
 def _mean_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
