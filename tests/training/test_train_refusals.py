@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from mlops_runtime.cli.main import run
+from mlops_runtime.core.settings import settings
 
 Lines = list[str]
 
@@ -85,10 +87,26 @@ def test_an_output_that_exists_is_never_touched(home: Path, tmp_path: Path, caps
     assert list(output.iterdir()) == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_without_rights_is_refused(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data, locked = tmp_path / "data.csv", tmp_path / "locked"
+@pytest.fixture
+def as_nobody(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Be a user whom file permissions bind (root becomes nobody for a while), with a folder of one's own."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        with tempfile.TemporaryDirectory() as folder:  # pytest's own temporary folder is closed to other users
+            monkeypatch.setenv("MLRT_HOME", f"{folder}/home")
+            settings.cache_clear()
+            yield Path(folder)
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+def test_a_folder_without_rights_is_refused(as_nobody: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, locked = as_nobody / "data.csv", as_nobody / "locked"
     data.write_text("\n".join(labelled(50)))
     locked.mkdir(mode=0o500)
     assert run(["train", str(data), "--target", "y", "--model", "linear", "-o", str(locked / "bundle")]) == 2
     assert "cannot be written" in capsys.readouterr().err
+    assert list(locked.iterdir()) == []
