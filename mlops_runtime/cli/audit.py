@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import Any
 
 import click
-from rich.markup import escape
 
 from mlops_runtime.cli.output import emit, json_option, table
 from mlops_runtime.governance import audit as log
@@ -37,7 +36,7 @@ def verify(root: str | None, as_json: bool) -> None:
 def list_(newest: int, as_json: bool) -> None:
     """List the newest entries: when, what, about what, who."""
     found = log.entries(newest=newest)
-    rows = [(entry.index, *(escape(text) for text in _summary(entry.event))) for entry in found]
+    rows = [(entry.index, *_summary(entry.event)) for entry in found]
     drawn = table("Audit log", ("entry", "when (UTC)", "what", "about", "who"), rows)
     empty = "the audit log is empty — every change of the registry adds an entry"
     emit(
@@ -53,7 +52,7 @@ def list_(newest: int, as_json: bool) -> None:
 def prove(index: int, as_json: bool) -> None:
     """Print the proof that entry INDEX is in the log; anyone can check it against the root alone."""
     proof = log.prove(index)
-    rows = [("root", proof.root), ("size", str(proof.size)), ("leaf", escape(proof.leaf))]
+    rows = [("root", proof.root), ("size", str(proof.size)), ("leaf", proof.leaf)]
     rows += [(f"path {height}", node) for height, node in enumerate(proof.path)]
     drawn = table(f"Entry {index} is in the log: {proof.holds()}", ("", "value"), rows)
     drawn.columns[1].justify = "left"

@@ -51,13 +51,13 @@ def inspect(file: Path, as_json: bool) -> None:
             for c in profiles
         ]
         drawn = table(f"{file}: {dataset.manifest.rows:,} rows", headers, rows)
-        for column in drawn.columns[:-1]:
+        for column in drawn.columns[1:-1]:
             column.no_wrap = True
         drawn.columns[-1].justify = "left"
         console.print(drawn)
         for note in dataset.notes:
             console.print(f"note: {note}", style="yellow", markup=False)
-        console.print(f"data set {dataset.manifest.digest}", style="dim")
+        console.print(f"data set {dataset.manifest.digest}", style="dim", soft_wrap=True)
 
     emit(payload, as_json=as_json, render=render)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.markup import escape
 
 from mlops_runtime.cli.bundles import open_bundle
 from mlops_runtime.cli.output import emit, json_option
@@ -43,7 +42,7 @@ def evaluate(
         click.echo(f"note: {note}", err=True)
 
     def render(console: Console) -> None:
-        print_evaluation(console, result, title=f"{escape(model.bundle.manifest.name)} on {result.n} rows")
+        print_evaluation(console, result, title=f"{model.bundle.manifest.name} on {result.n} rows")
         print_gates(console, report)
 
     emit(result.to_dict() | {"gates": report.to_dict()}, as_json=as_json, render=render)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from mlops_runtime.cli.output import emit, json_option, stage_progress, table
+from mlops_runtime.cli.output import emit, json_option, refuse, stage_progress, table
 from mlops_runtime.core.errors import PolicyError, problem
 
 if TYPE_CHECKING:
@@ -127,12 +127,14 @@ def parity(program_folder: Path, file: Path, as_json: bool) -> None:
     emit(report.to_dict() | {"digest": program.digest}, as_json=as_json, render=render)
     if not report.identical:
         differing = sorted({column.column for column in report.columns if column.differing})
-        raise PolicyError(
-            problem(
-                expected="the same bits from every executor",
-                got=f"differences in {', '.join(differing)}",
-                where=str(file),
-                next_step="report it with the program and the rows concerned",
+        refuse(
+            PolicyError(
+                problem(
+                    expected="the same bits from every executor",
+                    got=f"differences in {', '.join(differing)}",
+                    where=str(file),
+                    next_step="report it with the program and the rows concerned",
+                )
             )
         )
 
@@ -153,4 +155,4 @@ def _render_program(console: Console, program: FeatureProgram, output: Path, not
     console.print(drawn)
     for note in notes:
         console.print(f"note: {note}", style="yellow", markup=False)
-    console.print(f"program {program.digest}", style="dim")
+    console.print(f"program {program.digest}", style="dim", soft_wrap=True)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import json
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import click
 
 from mlops_runtime import __version__
-from mlops_runtime.core.errors import MlrtError
+from mlops_runtime.core.errors import ConfigError, MlrtError
+from mlops_runtime.core.logs import configure_logging, get_logger
 
 __all__ = ["cli", "main"]
+
+
+_PACKAGE = Path(__file__).parents[1]
 
 
 class _Entry(NamedTuple):
@@ -66,17 +74,27 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `mlrt` and exit: 0 done, 1 failed, 2 wrong usage, 3 refused, 75 checkpointed and resumable."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    given = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character gets its number instead
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = run(given)
+    except Exception as error:  # a defect of ours: `run` has dealt with all others
+        code = _report_defect(error, given)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one `mlrt` command line in this process and return its exit code."""
+    """Run one `mlrt` command line in this process and return its exit code; an error nobody foresaw is raised."""
     try:
         result = cli.main(args=list(arguments), prog_name="mlrt", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
+        if "--json" in arguments:
+            _print_json("UsageError", error.format_message())
         error.show()
         return error.exit_code
     except click.Abort:
@@ -85,6 +103,24 @@ def run(arguments: Sequence[str]) -> int:
     except MlrtError as error:
         name = type(error).__name__
         if "--json" in arguments:
-            click.echo(json.dumps({"error": {"type": name, "message": str(error)}}))
+            _print_json(name, str(error))
         click.echo(f"{name}: {error}", err=True)
         return error.exit_code
+
+
+def _report_defect(error: Exception, arguments: Sequence[str]) -> int:
+    """Say in one line what went wrong inside, and where; the traceback goes to the log, shown at level DEBUG."""
+    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if _PACKAGE in Path(frame.filename).parents]
+    place = f"{Path(ours[-1].filename).relative_to(_PACKAGE)}, line {ours[-1].lineno}"
+    message = f"{type(error).__name__}: {error} (at {place})".replace("\n", " ")
+    with contextlib.suppress(ConfigError):  # the settings may be what is wrong
+        configure_logging()
+        get_logger("cli").debug("unexpected error", exc_info=error)
+    if "--json" in arguments:
+        _print_json("InternalError", message)
+    click.echo(f"internal error: {message} — set MLRT_LOG_LEVEL=DEBUG for the traceback, and report it", err=True)
+    return 1
+
+
+def _print_json(kind: str, message: str) -> None:
+    click.echo(json.dumps({"error": {"type": kind, "message": message}}))

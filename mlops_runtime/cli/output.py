@@ -7,14 +7,17 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
-from rich.console import Console
+from rich.console import Console, ConsoleRenderable
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
-__all__ = ["emit", "json_option", "stage_progress", "stdout_console", "table"]
+from mlops_runtime.core.errors import PolicyError
+
+__all__ = ["emit", "json_option", "refuse", "stage_progress", "stdout_console", "table"]
 
 _FILE_COLUMNS = 120
 
@@ -29,7 +32,7 @@ def json_option(command: _F) -> _F:
 def emit(payload: Mapping[str, Any], *, as_json: bool, render: Callable[[Console], None]) -> None:
     """Print a command's result: `payload` as one JSON object, or what `render` draws on a stdout console."""
     if as_json:
-        click.echo(json.dumps(payload, allow_nan=False, ensure_ascii=False, sort_keys=True))
+        click.echo(json.dumps(payload, allow_nan=False, sort_keys=True))
     else:
         render(stdout_console())
 
@@ -41,13 +44,22 @@ def stdout_console() -> Console:
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
-    """Build a table: the first column left-aligned, the others right-aligned."""
-    drawn = Table(title=title, title_justify="left", title_style="bold", header_style="bold", show_edge=False)
+    """Build a table: the first column left-aligned, the others right-aligned.
+
+    Title, headers and cells are shown as they are, brackets included; a cell may be a rich renderable to be more.
+    """
+    drawn = Table(title=Text(title, "bold"), title_justify="left", header_style="bold", show_edge=False)
     for position, name in enumerate(columns):
-        drawn.add_column(name, justify="left" if position == 0 else "right", overflow="fold")
+        drawn.add_column(Text(name), justify="left" if position == 0 else "right", overflow="fold")
     for row in rows:
-        drawn.add_row(*(str(cell) for cell in row))
+        drawn.add_row(*(cell if isinstance(cell, ConsoleRenderable) else Text(str(cell)) for cell in row))
     return drawn
+
+
+def refuse(error: PolicyError) -> NoReturn:
+    """End a command whose result is printed already: the reason on stderr, and the exit code of a refusal."""
+    click.echo(f"{type(error).__name__}: {error}", err=True)
+    raise click.exceptions.Exit(error.exit_code)
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def predict(bundle: str, data: Path, output: Path, ids: tuple[str, ...], as_json
         for note in result.notes:
             console.print(f"note: {escape(note)}", style="dim")
         if result.labels:
-            console.print(table("Labels", ("label", "rows"), ((escape(k), v) for k, v in result.labels.items())))
+            console.print(table("Labels", ("label", "rows"), result.labels.items()))
         console.print(f"{result.rows} rows written to [bold]{escape(str(result.path))}[/]", soft_wrap=True)
 
     emit(result.to_dict(), as_json=as_json, render=render)

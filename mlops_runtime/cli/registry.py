@@ -75,7 +75,7 @@ def show(reference: str, as_json: bool) -> None:
         "size": f"{sum(entry.size for entry in manifest.files):,} bytes in {len(manifest.files)} files, all verified",
     }
     payload = version.to_dict() | {"aliases": aliases, "manifest": manifest.to_dict()}
-    drawn = table(str(version), ("", "value"), ((name, escape(value)) for name, value in facts.items()))
+    drawn = table(str(version), ("", "value"), facts.items())
     drawn.columns[1].justify = "left"
     emit(payload, as_json=as_json, render=lambda console: console.print(drawn))
 
@@ -121,10 +121,7 @@ def verify(subject: str, as_json: bool) -> None:
 
 def history_table(title: str, moves: tuple[AliasMove, ...]) -> Table:
     """Draw the moves of aliases, oldest first."""
-    rows = (
-        (m.time[:19], m.alias, m.action, m.from_version or "–", m.to_version, escape(m.actor), escape(m.reason))
-        for m in moves
-    )
+    rows = ((m.time[:19], m.alias, m.action, m.from_version or "–", m.to_version, m.actor, m.reason) for m in moves)
     return table(title, ("when (UTC)", "alias", "action", "from", "to", "who", "why"), rows)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
-from mlops_runtime.cli.output import table
+from mlops_runtime.cli.output import refuse, table
 from mlops_runtime.core.errors import PolicyError
 
 if TYPE_CHECKING:  # the training layer loads numpy and pyarrow
@@ -47,10 +47,10 @@ def _print_groups(console: Console, column: str, report: dict[str, Any]) -> None
     groups: dict[str, dict[str, Any]] = report["groups"]
     keys = [key for key in _HEADINGS if key in next(iter(groups.values()))]
     rows = [
-        (escape(name) + ("" if record["enough_rows"] else " (few rows)"), *(number(record[key]) for key in keys))
+        (name + ("" if record["enough_rows"] else " (few rows)"), *(number(record[key]) for key in keys))
         for name, record in groups.items()
     ]
-    console.print(table(f"By {escape(column)}", ("group", *(_HEADINGS[key] for key in keys)), rows))
+    console.print(table(f"By {column}", ("group", *(_HEADINGS[key] for key in keys)), rows))
     for name, value in report.items():
         if name.endswith("_difference"):
             console.print(f"{name.replace('_', ' ')} {number(value)}", style="dim")
@@ -64,11 +64,11 @@ def print_gates(console: Console, gates: GateReport) -> None:
 
 
 def refuse_if_failed(gates: GateReport, consequence: str) -> None:
-    """Raise PolicyError (exit code 3), naming the gates that failed and what that means."""
+    """End with exit code 3 when a gate failed, naming those that did and what that means."""
     if gates.passed:
         return
     failures = "; ".join(str(failure) for failure in gates.failures)
-    raise PolicyError(f"gates: {failures} — {consequence}")
+    refuse(PolicyError(f"gates: {failures} — {consequence}"))
 
 
 def number(value: float | None) -> str:
