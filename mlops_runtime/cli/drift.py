@@ -63,8 +63,8 @@ def compare_files(reference: Path, current: Path, *, columns: Sequence[str] | No
     now = read_dataset(current)
     table, notes = _readable(now, before, where=str(current), extra=columns is None)
     report = compare(before.table, table)
-    notes = (*before.notes, *now.notes, *notes)
-    return DriftReport(report.dataset, report.columns, (*report.notes, *notes))
+    notes = tuple(dict.fromkeys((*report.notes, *before.notes, *now.notes, *notes)))
+    return DriftReport(report.dataset, report.columns, notes)
 
 
 def _readable(now: Dataset, before: Dataset, *, where: str, extra: bool) -> tuple[pa.Table, tuple[str, ...]]:

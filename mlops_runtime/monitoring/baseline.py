@@ -16,7 +16,7 @@ from mlops_runtime.core.errors import ConfigError, SchemaError, problem
 from mlops_runtime.monitoring.edges import quantile_edges
 from mlops_runtime.monitoring.state import NumericState, entries
 from mlops_runtime.monitoring.summary import CategoricalSummary, ColumnSummary, NumericSummary, summary_from_dict
-from mlops_runtime.monitoring.table import Layout, as_table, kind_of
+from mlops_runtime.monitoring.table import Layout, as_table, is_time, kind_of
 
 __all__ = ["MAX_CATEGORIES", "Baseline"]
 
@@ -63,7 +63,9 @@ class Baseline:
         layout = Layout.of(reference.schema, kinds)
         view = layout.view(reference)
         columns = {
-            name: _fit_numeric(view, column, bins) if kinds[name] == "numeric" else _fit_categorical(view, column)
+            name: _fit_numeric(view, column, bins, is_time=is_time(reference.schema.field(name).type))
+            if kinds[name] == "numeric"
+            else _fit_categorical(view, column)
             for column, name in enumerate(layout.names)
         }
         return cls(columns, tuple(name for name, kind in found.items() if kind is None))
@@ -87,14 +89,14 @@ class Baseline:
         return cls(columns, document.skipped)
 
 
-def _fit_numeric(view: _native.ArrowTable, column: int, bins: int) -> NumericSummary:
+def _fit_numeric(view: _native.ArrowTable, column: int, bins: int, *, is_time: bool) -> NumericSummary:
     """Two passes: a sample for the edges and the exact extremes, then the counts."""
     sample, moments = _native.QuantileSample(), _native.Moments()
     sample.update(view, column, 0)
     moments.update(view, column)
     edges = quantile_edges(sample.sorted_values(), moments.minimum, moments.maximum, bins=bins)
     zeros = np.zeros(len(edges) + 1, np.int64)
-    state = NumericState(NumericSummary(0, 0, 0, 0, edges, zeros, np.nan, np.nan, 0, 0))
+    state = NumericState(NumericSummary(0, 0, 0, 0, edges, zeros, np.nan, np.nan, 0, 0, is_time))
     state.update(view, column)
     return state.summary()
 

@@ -12,7 +12,7 @@ from mlops_runtime.monitoring.edges import interpolated_cdf, quantile
 from mlops_runtime.monitoring.statistics import equal_mass_groups
 from mlops_runtime.monitoring.summary import CategoricalSummary, ColumnSummary, NumericSummary
 
-__all__ = ["BinShares", "moved_bins", "plot_bins"]
+__all__ = ["BinShares", "moved_bins", "plot_bins", "write_time"]
 
 _PLOT_BINS = 48
 _PLOT_CATEGORIES = 12
@@ -65,18 +65,33 @@ def _deciles(reference: NumericSummary, current: NumericSummary) -> list[BinShar
         high = np.inf if slots[-1] == len(edges) else float(edges[slots[-1]])
         before = float(reference.counts[slots].sum() / reference.finite)
         now = float(current.counts[slots].sum() / current.finite)
-        bins.append(BinShares(_interval(low, high), low, high, before, now))
+        bins.append(BinShares(_interval(low, high, is_time=reference.is_time), low, high, before, now))
     return bins
 
 
-def _interval(low: float, high: float) -> str:
+def _interval(low: float, high: float, *, is_time: bool) -> str:
     """Name the values in (low, high] by the least and the greatest of them."""
     least = np.nextafter(low, np.inf)
     if np.isinf(low):
-        return f"< {np.nextafter(high, np.inf) + 0.0:.6g}"
+        return f"< {_write(np.nextafter(high, np.inf), is_time=is_time)}"
     if np.isinf(high):
-        return f"> {low:.6g}"
-    return f"= {high:.6g}" if least == high else f"{least + 0.0:.6g} .. {high:.6g}"
+        return f"> {_write(low, is_time=is_time)}"
+    last = _write(high, is_time=is_time)
+    return f"= {last}" if least == high else f"{_write(least, is_time=is_time)} .. {last}"
+
+
+def _write(value: float, *, is_time: bool) -> str:
+    """Write a number with six digits, a time to the second and without a midnight."""
+    return write_time(value).removesuffix(" 00:00:00") if is_time else f"{value + 0.0:.6g}"
+
+
+def write_time(microseconds: float) -> str:
+    """Write microseconds since 1970 as a time in UTC.
+
+    >>> write_time(1_704_103_200_000_000.0)
+    '2024-01-01 10:00:00'
+    """
+    return str(np.datetime64(int(microseconds) // 1_000_000, "s")).replace("T", " ")
 
 
 def _categories(reference: CategoricalSummary, current: CategoricalSummary) -> list[BinShares]:
@@ -111,6 +126,12 @@ def _equal_width(reference: NumericSummary, current: NumericSummary) -> list[Bin
     grid = _grid(float(low), float(high), whole=_is_whole(reference.edges))
     shares = [np.diff(np.interp(grid, *interpolated_cdf(*one), left=0.0, right=1.0)) for one in ends]
     return [
-        BinShares(f"{left:.6g} .. {right:.6g}", float(left), float(right), float(p), float(q))
+        BinShares(
+            _interval(float(left), float(right), is_time=reference.is_time),
+            float(left),
+            float(right),
+            float(p),
+            float(q),
+        )
         for left, right, p, q in zip(grid[:-1], grid[1:], *shares, strict=True)
     ]

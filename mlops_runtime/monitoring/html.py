@@ -17,7 +17,7 @@ from plotly.offline import get_plotlyjs
 
 from mlops_runtime.core.durable import durable_write
 from mlops_runtime.monitoring.comparison import percent
-from mlops_runtime.monitoring.evidence import plot_bins
+from mlops_runtime.monitoring.evidence import plot_bins, write_time
 from mlops_runtime.monitoring.report import ColumnDrift, DriftReport, write_p
 
 __all__ = ["render_html"]
@@ -56,8 +56,10 @@ def _histogram(column: ColumnDrift) -> dict[str, Any]:
     before, now = [bin_.reference for bin_ in bins], [bin_.current for bin_ in bins]
     if column.kind == "categorical":
         return _pairs(labels, before, now)
-    where = {"x": [((bin_.low or 0.0) + (bin_.high or 0.0)) / 2.0 for bin_ in bins]}
-    layout = {"barmode": "overlay", "bargap": 0, "xaxis": {"automargin": True}}
+    middles = [((bin_.low or 0.0) + (bin_.high or 0.0)) / 2.0 for bin_ in bins]
+    is_time = column.kind == "time"
+    where = {"x": [write_time(middle) for middle in middles] if is_time else middles}
+    layout = {"barmode": "overlay", "bargap": 0, "xaxis": {"automargin": True, **({"type": "date"} if is_time else {})}}
     return {"data": _bars("y", where, labels, before, now), "layout": layout}
 
 

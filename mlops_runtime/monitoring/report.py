@@ -14,7 +14,7 @@ from rich.table import Table
 from mlops_runtime.monitoring.comparison import Comparison, compare_summaries, percent
 from mlops_runtime.monitoring.evidence import BinShares, moved_bins
 from mlops_runtime.monitoring.statistics import Bounded
-from mlops_runtime.monitoring.summary import ColumnSummary
+from mlops_runtime.monitoring.summary import ColumnSummary, NumericSummary
 from mlops_runtime.monitoring.verdict import MIN_ROWS, Verdict, judge
 
 __all__ = ["ColumnDrift", "DatasetDrift", "DriftReport", "build_report", "write_p"]
@@ -158,7 +158,7 @@ def build_report(
 def _column(name: str, before: ColumnSummary, now: ColumnSummary, found: Comparison, verdict: Verdict) -> ColumnDrift:
     return ColumnDrift(
         name=name,
-        kind=before.kind,
+        kind="time" if isinstance(before, NumericSummary) and before.is_time else before.kind,
         drifted=verdict.drifted,
         reason=verdict.reason,
         psi=found.psi,
@@ -221,5 +221,5 @@ def _table(title: str, headers: tuple[str, ...]) -> Table:
     drawn.padding = (0, 1, 0, 0)
     for header in headers:
         words = header in ("column", "bin", "verdict")
-        drawn.add_column(header, justify="left" if words else "right", overflow="fold")
+        drawn.add_column(header, justify="left" if words else "right", overflow="fold", min_width=len(header))
     return drawn

@@ -27,7 +27,7 @@ class NumericState:
     """Counts of a numeric column over the reference's edges; merging is exact and order-free."""
 
     def __init__(self, reference: NumericSummary) -> None:
-        self._edges = reference.edges
+        self._edges, self._is_time = reference.edges, reference.is_time
         self._rows = 0
         self._histogram = _native.Histogram(reference.edges)
         self._moments = _native.Moments()
@@ -59,6 +59,7 @@ class NumericState:
             maximum=moments.maximum,
             total=total,
             total_of_squares=total_of_squares,
+            is_time=self._is_time,
         )
 
 

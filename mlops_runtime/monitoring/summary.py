@@ -35,6 +35,7 @@ class NumericSummary:
     """A numeric column. `counts[i]` finite values lie in (edges[i-1], edges[i]]; the two ends are open.
 
     total, total_of_squares: exact sums, integers in units of 2**-1074 and 2**-2148 (`_native.Moments.sums`).
+    is_time: the numbers are microseconds since 1970, UTC.
     """
 
     kind: ClassVar[Literal["numeric"]] = "numeric"
@@ -48,6 +49,7 @@ class NumericSummary:
     maximum: float
     total: int
     total_of_squares: int
+    is_time: bool = False
 
     @property
     def finite(self) -> int:
@@ -85,6 +87,7 @@ class NumericSummary:
             maximum=float(np.fmax(self.maximum, other.maximum)),
             total=self.total + other.total,
             total_of_squares=self.total_of_squares + other.total_of_squares,
+            is_time=self.is_time,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -101,6 +104,7 @@ class NumericSummary:
             "maximum": hex_float(self.maximum),
             "total": str(self.total),
             "total_of_squares": str(self.total_of_squares),
+            "is_time": self.is_time,
         }
 
     @classmethod
@@ -117,6 +121,7 @@ class NumericSummary:
             maximum=from_hex_float(values["maximum"]),
             total=int(values["total"]),
             total_of_squares=int(values["total_of_squares"]),
+            is_time=bool(values["is_time"]),
         )
         edges, special = summary.edges, summary.positive_infinite + summary.negative_infinite
         ordered = len(edges) > 0 and bool(np.isfinite(edges).all()) and bool((np.diff(edges) > 0).all())

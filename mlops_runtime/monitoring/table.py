@@ -11,9 +11,11 @@ import pyarrow as pa
 from mlops_runtime import _native
 from mlops_runtime.core.errors import SchemaError, problem
 
-__all__ = ["Kind", "Layout", "as_table", "kind_of"]
+__all__ = ["Kind", "Layout", "as_table", "is_time", "kind_of"]
 
 Kind = Literal["numeric", "categorical"]
+
+_MICROSECONDS = pa.timestamp("us")
 
 
 def as_table(data: object) -> pa.Table:
@@ -46,37 +48,48 @@ def kind_of(arrow: pa.DataType) -> Kind | None:
     return "numeric" if number or special else None
 
 
+def is_time(arrow: pa.DataType) -> bool:
+    """Whether values of this Arrow type are points in time: dates and timestamps."""
+    return bool(pa.types.is_timestamp(arrow) or pa.types.is_date(arrow))
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Which columns of a schema to hand to the kernels, and as what; made once per schema, used for every batch.
 
-    conversions: by position among `names`, the type to cast to first. Times become their integer count of units,
-    decimals float64, all-null columns their kind; other columns are not copied.
+    conversions: by position among `names`, the types to cast to first, in turn. Times become microseconds since 1970,
+    whatever their unit, times of day and durations their count of units, decimals float64, all-null columns their
+    kind; other columns are not copied.
     """
 
     names: tuple[str, ...]
-    conversions: Mapping[int, pa.DataType]
+    conversions: Mapping[int, tuple[pa.DataType, ...]]
 
     @classmethod
     def of(cls, schema: pa.Schema, kinds: Mapping[str, Kind]) -> Layout:
         """Choose the columns in `kinds`, in the schema's order."""
         names = tuple(name for name in schema.names if name in kinds)
         targets = {place: _conversion(schema.field(name).type, kinds[name]) for place, name in enumerate(names)}
-        return cls(names, {place: target for place, target in targets.items() if target is not None})
+        return cls(names, {place: steps for place, steps in targets.items() if steps})
 
     def view(self, table: pa.Table) -> _native.ArrowTable:
         """Return the kernels' view of the columns, in the order of `names`."""
         chosen = table.select(list(self.names))
-        for place, target in self.conversions.items():
-            chosen = chosen.set_column(place, self.names[place], chosen.column(place).cast(target))
+        for place, steps in self.conversions.items():
+            values = chosen.column(place)
+            for target in steps:
+                values = values.cast(target, safe=not is_time(target))
+            chosen = chosen.set_column(place, self.names[place], values)
         return _native.ArrowTable(chosen)
 
 
-def _conversion(arrow: pa.DataType, kind: Kind) -> pa.DataType | None:
+def _conversion(arrow: pa.DataType, kind: Kind) -> tuple[pa.DataType, ...]:
     if pa.types.is_null(arrow):
-        return pa.float64() if kind == "numeric" else pa.large_utf8()
+        return (pa.float64() if kind == "numeric" else pa.large_utf8(),)
     if pa.types.is_decimal(arrow):
-        return pa.float64()
+        return (pa.float64(),)
+    if is_time(arrow):
+        return (_MICROSECONDS, pa.int64())
     if pa.types.is_temporal(arrow):
-        return pa.int32() if arrow.bit_width == 32 else pa.int64()
-    return arrow.value_type if isinstance(arrow, pa.DictionaryType) and kind == "numeric" else None
+        return (pa.int32() if arrow.bit_width == 32 else pa.int64(),)
+    return (arrow.value_type,) if isinstance(arrow, pa.DictionaryType) and kind == "numeric" else ()

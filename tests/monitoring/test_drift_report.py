@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 import re
@@ -15,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from mlops_runtime.core.errors import ConfigError
-from mlops_runtime.monitoring import DriftReport, compare
+from mlops_runtime.monitoring import Baseline, DriftReport, Monitor, compare
 from mlops_runtime.monitoring.comparison import percent
 from mlops_runtime.monitoring.html import render_html
 
@@ -59,6 +60,34 @@ def test_moved_bins_of_numbers_name_their_least_and_greatest_value() -> None:
     report = compare(pa.table({"x": [1.0, 2.0] * 50}), pa.table({"x": [2.0, 7.0] * 50}))
     labels = {bin_.label for bin_ in report.column("x").moved}
     assert labels == {"= 1", "> 2"}
+
+
+def _hours(first: int, rows: int, unit: str = "us") -> pa.Table:
+    hours = [dt.datetime(2024, 1, 1, tzinfo=dt.UTC) + dt.timedelta(hours=first + hour) for hour in range(rows)]
+    return pa.table({"seen": pa.array(hours, pa.timestamp(unit, "UTC"))})
+
+
+def test_bins_of_times_are_written_as_times_in_tables_and_on_the_page(tmp_path: Path) -> None:
+    report = compare(_hours(0, 480), _hours(480, 480))
+    column = report.column("seen")
+    assert column.kind == "time"
+    assert column.moved[0].label == "> 2024-01-20 23:00:00"
+    moment = r"2024-01-\d\d( \d\d:00:00)?"
+    assert all(re.fullmatch(f"{moment} .. {moment}", bin_.label) for bin_ in column.moved[1:])
+    render_html(report, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert '"type": "date"' in page
+    assert "2024-01-20 2" in page
+    assert "e+15" not in page.split('id="figures"')[1]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_times_compare_the_same_in_every_unit(unit: str) -> None:
+    baseline = Baseline.from_files(Baseline.fit(_hours(0, 300)).to_files())
+    monitor = Monitor(baseline)
+    monitor.update(_hours(0, 300, unit))
+    assert monitor.report().column("seen").ks == 0.0
+    assert monitor.report().column("seen").kind == "time"
 
 
 def test_tables_show_names_as_they_are_with_drifted_columns_first() -> None:
