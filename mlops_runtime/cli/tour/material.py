@@ -57,7 +57,7 @@ def synthetic_material(folder: Path, *, seed: int) -> Material:
     )
 
 
-def own_material(folder: Path, data: Path, target: str, *, seed: int) -> Material:
+def own_material(folder: Path, data: Path, target: str) -> Material:
     """Take somebody's own file: its last rows are the live traffic, with two columns of numbers shifted."""
     dataset = read_dataset(data)
     live_rows = min(_LIVE_ROWS, dataset.table.num_rows // 5)
@@ -72,7 +72,7 @@ def own_material(folder: Path, data: Path, target: str, *, seed: int) -> Materia
         name=_model_name(data),
         file=_write_csv(history, folder / "training.csv"),
         target=target,
-        train_options=("--seed", str(seed)),
+        train_options=(),
         usual=usual,
         shifted=shifted,
         usual_file=_write_csv(usual, folder / "live_usual.csv"),

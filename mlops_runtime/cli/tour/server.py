@@ -28,9 +28,11 @@ def running_server(reference: str, log: Path) -> Iterator[str]:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
-            if not line:
-                raise MlrtError(f"demo: the server ended before it was ready — read {log}")
-            yield str(json.loads(line)["url"])
+            ready = json.loads(line or b"{}")
+            if "url" not in ready:
+                reason = ready.get("error", {}).get("message", "no reason given")
+                raise MlrtError(f"demo: the server ended before it was ready: {reason} — read {log}")
+            yield str(ready["url"])
         finally:
             process.terminate()
             try:

@@ -45,10 +45,16 @@ class Outcome:
 
 
 def play(folder: Path, *, data: Path | None, target: str | None, seed: int) -> Outcome:
-    """Play the whole tour in a new `folder` with a registry of its own. Raises ConfigError when it exists."""
+    """Play the whole tour in a new `folder` with a registry of its own.
+
+    Raises ConfigError when it exists or cannot be made.
+    """
     if folder.exists():
         raise ConfigError(f"{folder}: exists already — choose another --folder or remove it first")
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be made ({error.strerror}) — choose another --folder") from error
     os.environ["MLRT_HOME"] = str((folder / "home").resolve())
     settings.cache_clear()
     shell = Shell(_CHAPTERS)
@@ -73,7 +79,7 @@ def play(folder: Path, *, data: Path | None, target: str | None, seed: int) -> O
 def _prepare(shell: Shell, folder: Path, data: Path | None, target: str | None, seed: int) -> Material:
     shell.chapter("Data", "A seeded insurance-claims file, or your own; types, missing values and ranges are inferred.")
     if data is not None and target is not None:
-        material = own_material(folder, data, target, seed=seed)
+        material = own_material(folder, data, target)
     else:
         material = synthetic_material(folder, seed=seed)
     shell.run("data", "inspect", str(material.file))
