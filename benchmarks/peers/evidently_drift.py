@@ -1,0 +1,25 @@
+"""Evidently's data drift report; `bench_drift_evidently.py` runs it in an environment of its own, with pandas < 3."""
+
+import pandas as pd
+from evidently import DataDefinition, Dataset, Report
+from evidently.presets import DataDriftPreset
+
+_tables: list[Dataset] = []
+
+
+def prepare(reference: str, current: str) -> int:
+    """Load both Parquet files, untimed; return the number of current rows."""
+    for path in (reference, current):
+        frame = pd.read_parquet(path)
+        definition = DataDefinition(
+            numerical_columns=[name for name in frame if name.startswith("n")],
+            categorical_columns=[name for name in frame if name.startswith("c")],
+        )
+        _tables.append(Dataset.from_pandas(frame, data_definition=definition))
+    return len(frame)
+
+
+def report(method: str) -> None:
+    """One report over all columns by one statistic."""
+    reference, current = _tables
+    Report([DataDriftPreset(method=method)]).run(current, reference)
