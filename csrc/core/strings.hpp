@@ -18,6 +18,8 @@ struct Text {
 template <class Offset>
 class OffsetStrings {
  public:
+  static constexpr bool kReadsNulls = true;  // a null row has offsets too
+
   explicit OffsetStrings(const Column& column)
       : offsets_(column.values),
         bytes_(column.bytes),
@@ -40,16 +42,18 @@ class OffsetStrings {
 class ViewStrings {
  public:
   static constexpr std::uint32_t kInline = 12;
+  static constexpr bool kReadsNulls = false;  // the view of a null row may point anywhere
 
   explicit ViewStrings(const Column& column)
       : views_(static_cast<const char*>(column.values) + column.offset * 16),
+        rows_(column.rows),
         buffers_(column.buffers),
         sizes_(column.buffer_sizes) {}
 
   Text operator()(std::int64_t i) const {
     const char* const view = views_ + i * 16;
     const auto size = load<std::uint32_t>(view, 0);
-    if (size <= kInline) return {view + 4, size, kInline};
+    if (size <= kInline) return {view + 4, size, (rows_ - i) * 16 - 4};  // the views behind it are readable too
     const auto buffer = load<std::int32_t>(view, 2);
     const auto offset = load<std::int32_t>(view, 3);
     return {static_cast<const char*>(buffers_[buffer]) + offset, size, sizes_[buffer] - offset};
@@ -57,6 +61,7 @@ class ViewStrings {
 
  private:
   const char* views_;
+  std::int64_t rows_;
   const void* const* buffers_;
   const std::int64_t* sizes_;
 };

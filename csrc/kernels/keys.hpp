@@ -17,6 +17,9 @@
 
 namespace mlrt::vocabulary {
 
+constexpr std::int64_t kMissingId = 0;
+constexpr std::int64_t kUnseenId = 2;
+
 enum class Kind : std::uint8_t { empty, utf8, int64 };
 
 inline Kind kind_of(Type type) {
@@ -69,6 +72,17 @@ void for_each_integer(const Column& column, std::int64_t begin, std::int64_t n, 
       loop([&](std::int64_t i) { return static_cast<std::int64_t>(load<decltype(sample)>(column.values, i)); });
     });
   }
+}
+
+// Row i of a string column; a null has size 0. By arithmetic where the layout allows: nulls are hard to predict.
+template <class Reader>
+Text present_text(const Column& column, const Reader& reader, std::int64_t i) {
+  if constexpr (Reader::kReadsNulls) {
+    Text text = reader(i);
+    text.size &= 0 - static_cast<std::uint32_t>(!column.is_null(i));
+    return text;
+  }
+  return column.is_null(i) ? Text{nullptr, 0, 0} : reader(i);
 }
 
 // Calls visit(i, text) for each present, non-empty row of a string column, absent(i) for the others.

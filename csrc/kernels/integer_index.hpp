@@ -1,0 +1,99 @@
+// integer_index: the ids of integers, by one hash and one slot each.
+//   hash = (high 32 bits of a·x, high 32 bits of b·x),  a, b: odd, 64 bits, secret
+// Input   int64 keys.
+// Output  int64 ids: the key's for a key, else kUnseenId.
+// Error   0 at every level. Cost: two multiplications, one slot.
+// Levels  one body.
+// Source  multiply-shift: Dietzfelbinger, Hagerup, Katajainen, Penttonen (1997).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/isa.hpp"
+#include "core/key_table.hpp"
+#include "core/perfect_hash.hpp"
+#include "kernels/keys.hpp"
+
+namespace mlrt::integer_index {
+
+using vocabulary::kUnseenId;
+
+class Index {
+ public:
+  struct Slot {
+    std::int64_t key = 0;
+    std::int64_t id = kUnseenId;
+  };
+
+  Index() = default;
+
+  // Every entry of `table` with its id.
+  explicit Index(const IntegerTable& table) {
+    places_ = separate([&](std::uint64_t attempt) {
+      first_ = random_word(4 * attempt) | 1;
+      second_ = random_word(4 * attempt + 1) | 1;
+      std::vector<std::uint64_t> hashes;
+      table.for_each([&](std::int64_t key, std::int64_t) { hashes.push_back(hash(key)); });
+      return hashes;
+    });
+    slots_.assign(places_.slots(), Slot{});
+    table.for_each([&](std::int64_t key, std::int64_t id) { slots_[places_.slot(hash(key))] = {key, id}; });
+  }
+
+  MLRT_INLINE std::int64_t find(std::int64_t key) const {
+    const Slot& slot = slots_[places_.slot(hash(key))];
+    return slot.key == key ? slot.id : kUnseenId;
+  }
+
+ private:
+  MLRT_INLINE std::uint64_t hash(std::int64_t key) const {
+    const auto x = static_cast<std::uint64_t>(key);
+    constexpr std::uint64_t kHigh = ~std::uint64_t{0} << 32;
+    return ((x * first_) & kHigh) | ((x * second_) >> 32);
+  }
+
+  std::uint64_t first_ = 1;
+  std::uint64_t second_ = 1;
+  PerfectHash places_;
+  std::vector<Slot> slots_ = std::vector<Slot>(places_.slots());
+};
+
+// The ids of n keys into out[0], out[stride], ... One body: each level inlines it.
+MLRT_INLINE void find_all(const Index& index, const std::int64_t* keys, std::int64_t n, std::int64_t* out,
+                          std::int64_t stride) {
+  for (std::int64_t i = 0; i < n; ++i) out[i * stride] = index.find(keys[i]);
+}
+
+namespace scalar {
+inline void run(const Index& index, const std::int64_t* keys, std::int64_t n, std::int64_t* out, std::int64_t stride) {
+  find_all(index, keys, n, out, stride);
+}
+}  // namespace scalar
+
+#if MLRT_X86
+MLRT_REGION_AVX2
+namespace avx2 {
+inline void run(const Index& index, const std::int64_t* keys, std::int64_t n, std::int64_t* out, std::int64_t stride) {
+  find_all(index, keys, n, out, stride);
+}
+}  // namespace avx2
+MLRT_REGION_END
+
+MLRT_REGION_AVX512
+namespace avx512 {
+inline void run(const Index& index, const std::int64_t* keys, std::int64_t n, std::int64_t* out, std::int64_t stride) {
+  find_all(index, keys, n, out, stride);
+}
+}  // namespace avx512
+MLRT_REGION_END
+#endif
+
+using Run = void (*)(const Index& index, const std::int64_t* keys, std::int64_t n, std::int64_t* out,
+                     std::int64_t stride);
+
+inline Run select(Isa isa) {
+  return MLRT_SELECT(isa, run);
+}
+
+}  // namespace mlrt::integer_index
