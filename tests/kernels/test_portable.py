@@ -57,10 +57,11 @@ def test_code_for_one_level_stays_in_its_functions(tmp_path: Path) -> None:
 
 _INSTANTIATE = """
 void use(mlrt::Table& table, mlrt::moments::Moments& a, mlrt::histogram::Histogram& b, mlrt::quantiles::Sample& c,
-         mlrt::standardise::Plan& d, float* out) {
+         mlrt::standardise::Plan& d, float* out, mlrt::vocabulary::Plan& e, std::int64_t* ids) {
   mlrt::moments::update(a, table, 0);
   mlrt::histogram::update(b, table, 0);
   mlrt::quantiles::update(c, table, 0, 0);
   mlrt::standardise::run(d, table, out);
+  mlrt::vocabulary::run(e, table, ids);
 }
 """

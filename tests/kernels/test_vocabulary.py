@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 from collections.abc import Sequence
 
 import duckdb
@@ -17,9 +19,9 @@ from kernel_inputs import column
 from mlops_runtime._native import ArrowTable, SparsePlan, Vocabulary, VocabularyCounter
 from mlops_runtime.kernels.vocabulary.reference import Key, count_keys, encode_keys
 
-# Lengths around 8, 12 (inline views) and 16 (inline keys); keys that differ in the last byte only, or in a zero byte.
+# Lengths around 8, 12 (inline views), 16 and 32 (inline keys); keys that differ in their last or in a zero byte only.
 WORDS = ["a", "ab", "é", "a\0", "a\0\0", "x" * 7, "x" * 8, "x" * 9, "x" * 11, "x" * 12, "x" * 13, "y" * 15, "y" * 16,
-         "y" * 17, "y" * 32 + "1", "y" * 32 + "2", "z" * 1000, "z" * 999 + "!"]  # fmt: skip
+         "y" * 17, "y" * 31, "y" * 32, "y" * 32 + "1", "y" * 32 + "2", "z" * 1000, "z" * 999 + "!"]  # fmt: skip
 
 
 def sample_words(n: int, seed: int = 0) -> list[str | None]:
@@ -86,6 +88,40 @@ def test_every_layout_gives_the_same_counts_and_ids(layout: str) -> None:
     assert encode(vocabulary_of(ids), table) == encode_keys(words, ids).tolist()
 
 
+@pytest.mark.usefixtures("isa")
+def test_keys_of_every_length_are_told_from_their_neighbours() -> None:
+    keys = ["é" * (length // 2) + "x" * (length % 2) for length in range(1, 71)]
+    ids = {key: 3 + i for i, key in enumerate(keys)}
+    near = [other for key in keys for other in (key + "\0", "\0" + key, key[:-1] + "y", "y" + key[1:], key * 2)]
+    words = [*keys, *near, None, ""]
+    expected = encode_keys(words, ids).tolist()
+    for layout in ("utf8", "large_utf8", "string_view", "slice", "chunks", "dictionary"):
+        assert encode(vocabulary_of(ids), ArrowTable(LAYOUTS[layout](words))) == expected, layout
+
+
+@pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("length", range(40))
+def test_a_string_may_end_where_readable_memory_ends(length: int) -> None:
+    page = mmap.PAGESIZE
+    memory = mmap.mmap(-1, 2 * page)
+    ctypes.CDLL(None).mprotect(ctypes.c_void_p(ctypes.addressof(ctypes.c_char.from_buffer(memory)) + page), page, 0)
+    memory[page - length : page] = b"k" * length
+    characters = pa.py_buffer(memoryview(memory)[page - length : page])
+    offsets = pa.array([0, length], pa.int32()).buffers()[1]
+    table = column(pa.StringArray.from_buffers(1, offsets, characters))
+    assert encode(vocabulary_of({"k" * max(1, length): 7}), table) == [7 if length > 0 else 0]
+
+
+@pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("kind", [pa.utf8(), pa.string_view(), pa.int64()])
+def test_a_vocabulary_larger_than_the_caches_finds_every_key(kind: pa.DataType) -> None:
+    keys = pa.array([i * 0x9E3779B97F4 - 2**57 for i in range(30_000)], pa.int64())
+    vocabulary = Vocabulary(column(keys.cast(pa.utf8() if kind != pa.int64() else kind)), np.arange(3, 30_003))
+    table = column(pa.concat_arrays([keys[::-1], pa.array([5, None], pa.int64())]).cast(pa.utf8()).cast(kind))
+    assert encode(vocabulary, table) == [*range(30_002, 2, -1), 2, 0]
+
+
+@pytest.mark.usefixtures("isa")
 def test_any_size_is_encoded_whole(size: int) -> None:
     words = sample_words(size)
     ids = {word: 3 + i for i, word in enumerate(WORDS[::2])}
@@ -108,6 +144,7 @@ def test_a_dictionary_may_hold_a_null_or_the_empty_string() -> None:
     assert encode(vocabulary_of({"a": 3}), column(values)) == [3, 0, 0, 0, 3]
 
 
+@pytest.mark.usefixtures("isa")
 @pytest.mark.parametrize("kind", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"])
 def test_integers_of_any_width_are_keys(kind: str) -> None:
     values: Sequence[int | None] = [None, 0, 1, 1] * 500 if kind == "bool" else [None, 0, 5, 100, 100] * 500
@@ -117,6 +154,16 @@ def test_integers_of_any_width_are_keys(kind: str) -> None:
     assert (entries_of(counter), counter.missing, counter.kind) == (entries, missing, "int64")
     vocabulary = Vocabulary(column(pa.array([1, 100], pa.int64())), np.array([1, 7]))
     assert encode(vocabulary, table) == encode_keys(values, {1: 1, 100: 7}).tolist()
+
+
+@pytest.mark.usefixtures("isa")
+def test_integers_of_every_magnitude_and_sign_are_keys() -> None:
+    keys = [sign * 2**bits + step for bits in range(62) for sign in (1, -1) for step in (-1, 0, 1)]
+    keys = sorted({*keys, -(2**63), 2**63 - 1})
+    ids = {key: 3 + i for i, key in enumerate(keys)}
+    values = [*keys, None, 2**62 + 7, -(2**62) - 7]
+    vocabulary = Vocabulary(column(pa.array(keys, pa.int64())), np.arange(3, 3 + len(keys)))
+    assert encode(vocabulary, column(pa.array(values, pa.int64()))) == encode_keys(values, ids).tolist()
 
 
 @pytest.mark.usefixtures("threads")
