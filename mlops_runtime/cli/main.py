@@ -16,10 +16,8 @@ import click
 
 from mlops_runtime import __version__
 from mlops_runtime.core.errors import ConfigError, MlrtError
-from mlops_runtime.core.logs import configure_logging, get_logger
 
-__all__ = ["cli", "main"]
-
+__all__ = ["cli", "main", "run"]
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -114,6 +112,8 @@ def _report_defect(error: Exception, arguments: Sequence[str]) -> int:
     place = f"{Path(ours[-1].filename).relative_to(_PACKAGE)}, line {ours[-1].lineno}"
     message = f"{type(error).__name__}: {error} (at {place})".replace("\n", " ")
     with contextlib.suppress(ConfigError):  # the settings may be what is wrong
+        from mlops_runtime.core.logs import configure_logging, get_logger
+
         configure_logging()
         get_logger("cli").debug("unexpected error", exc_info=error)
     if "--json" in arguments:
