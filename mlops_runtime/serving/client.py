@@ -100,5 +100,7 @@ def _tensor(table: pa.Table, wanted: dict[str, Any]) -> tuple[dict[str, Any], by
 
 def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_timestamp(column.type):
-        return pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ" if column.type.tz else "%Y-%m-%dT%H:%M:%S")
+        zone = "UTC" if column.type.tz else None  # in its own zone, the wall clock would be written
+        column = column.cast(pa.timestamp("us", zone), safe=False)
+        return pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ" if zone else "%Y-%m-%dT%H:%M:%S")
     return column.cast(pa.string())
