@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from mlops_runtime.core.errors import DataError, problem
 from mlops_runtime.training.target import Labels
 
-__all__ = ["LabelMatch", "match_labels"]
+__all__ = ["LabelMatch", "alike_notes", "match_labels"]
 
 _SHOWN = 5
 
@@ -35,6 +36,22 @@ class LabelMatch:
         )
 
 
+def alike_notes(classes: Sequence[str]) -> tuple[str, ...]:
+    """Return one note for each group of classes that differ only in case, outer spaces or a final dot.
+
+    >>> alike_notes(["no", "Yes", "yes."])
+    ('classes `Yes` and `yes.` look alike: write them the same way if they are one',)
+    """
+    groups: dict[str, list[str]] = {}
+    for text in classes:
+        groups.setdefault(_without_dot(text).casefold(), []).append(f"`{text}`")
+    return tuple(
+        f"classes {' and '.join(group)} look alike: write them the same way if they are one"
+        for group in groups.values()
+        if len(group) > 1
+    )
+
+
 def match_labels(labels: Labels, classes: tuple[str, ...], *, strict: bool, where: str) -> LabelMatch:
     """Find each label's class: the label itself, else the one class it equals without outer spaces and one final dot.
 
@@ -49,7 +66,7 @@ def match_labels(labels: Labels, classes: tuple[str, ...], *, strict: bool, wher
     mapping: dict[str, dict[str, Any]] = {}
     unknown = []
     for at, text in enumerate(labels.texts):
-        read_as = text if text in classes or strict else text.strip().removesuffix(".").rstrip()
+        read_as = text if text in classes or strict else _without_dot(text)
         if read_as not in classes:
             unknown.append(text)
             continue
@@ -59,6 +76,10 @@ def match_labels(labels: Labels, classes: tuple[str, ...], *, strict: bool, wher
     if unknown:
         raise _refusal(unknown, classes, strict=strict, where=where)
     return LabelMatch(position[labels.index], mapping)
+
+
+def _without_dot(text: str) -> str:
+    return text.strip().removesuffix(".").rstrip()
 
 
 def _refusal(unknown: list[str], classes: tuple[str, ...], *, strict: bool, where: str) -> DataError:

@@ -15,6 +15,7 @@ from mlops_runtime.core.settings import settings
 from mlops_runtime.data import Dataset, read_dataset
 from mlops_runtime.features import FeatureProgram, Matrices, fit_program, infer_spec
 from mlops_runtime.training.config import ROW_ORDER, TrainConfig
+from mlops_runtime.training.labels import alike_notes
 from mlops_runtime.training.models import Problem, Samples
 from mlops_runtime.training.split import MINIMUM_ROWS, Split, random_split, time_order, time_split
 from mlops_runtime.training.target import Target, understand_target
@@ -113,10 +114,11 @@ def _labelled(config: TrainConfig, dataset: Dataset) -> tuple[pa.Table, Target, 
                 next_step="a split into training, validation and test rows needs more data",
             )
         )
+    notes = alike_notes(target.classes)
     if rows == len(labelled):
-        return dataset.table, target, ()
+        return dataset.table, target, notes
     note = f"{len(labelled) - rows} rows without a `{config.target}` are left out"
-    return dataset.table.filter(pa.array(labelled)), replace(target, values=target.values[labelled]), (note,)
+    return dataset.table.filter(pa.array(labelled)), replace(target, values=target.values[labelled]), (*notes, note)
 
 
 def _weights(config: TrainConfig, table: pa.Table, target: Target) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from mlops_runtime.core.errors import DataError, EmptyInputError
-from mlops_runtime.training.labels import match_labels
+from mlops_runtime.training.labels import alike_notes, match_labels
 from mlops_runtime.training.split import Split, random_split, time_order, time_split
 from mlops_runtime.training.target import Labels, read_labels, understand_target
 
@@ -145,3 +145,10 @@ def test_unknown_labels_are_named() -> None:
 def test_a_label_with_a_dot_that_is_a_class_itself_is_left_alone() -> None:
     match = match_labels(Labels(("a.", "a"), np.array([0, 1])), ("a", "a."), strict=False, where="f.csv")
     assert (match.index.tolist(), match.mapping) == ([1, 0], {})
+
+
+def test_classes_that_look_alike_are_noted_and_others_are_not() -> None:
+    assert alike_notes(("<=50K", "<=50K.", ">50K")) == (
+        "classes `<=50K` and `<=50K.` look alike: write them the same way if they are one",
+    )
+    assert alike_notes(("0", "1", "10", "no", "yes")) == ()
