@@ -16,7 +16,7 @@ __all__ = ["CsvHeader", "read_header"]
 
 _SAMPLE_BYTES = 1 << 18
 _SAMPLE_RECORDS = 50
-_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _COMMA_NUMBER = re.compile(r"\s*[+-]?\d+,\d+\s*\Z")
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*\Z")
 

@@ -14,6 +14,8 @@ __all__ = ["DEFAULT_NULL_TOKENS", "Column", "ColumnKind", "Schema", "listed", "r
 ColumnKind = Literal["number", "integer", "string", "timestamp"]
 
 DEFAULT_NULL_TOKENS = ("", "?", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None")
+_MAX_NAME = 1024  # what a server accepts as the name of an input
+_SHOWN_NAME = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Schema:
     """The columns of a table, in order, and how raw text is read.
 
     trim: spaces around a text are not part of it. null_tokens: texts (after trimming) that mean "missing".
-    Raises SchemaError when two columns share a name.
+    Raises SchemaError when two columns share a name, or a name is longer than 1,024 characters.
 
     >>> schema = Schema((Column("age", "number"), Column("city", "string")))
     >>> schema.select(["city"]).names
@@ -52,6 +54,16 @@ class Schema:
                     got=f"{listed(repeated)} more than once",
                     where="schema",
                     next_step="rename one of them",
+                )
+            )
+        longest = max(self.names, key=len, default="")
+        if len(longest) > _MAX_NAME:
+            raise SchemaError(
+                problem(
+                    expected=f"column names of at most {_MAX_NAME} characters",
+                    got=f"{len(longest)} in `{longest[:_SHOWN_NAME]}…`",
+                    where="schema",
+                    next_step="check the header line, or rename the column",
                 )
             )
 

@@ -59,7 +59,7 @@ def test_duplicate_names_are_named(read):
         read("a,b,a\n1,2,3\n")
 
 
-@pytest.mark.parametrize(("delimiter", "word"), [(";", "semicolons"), ("\t", "tabs")])
+@pytest.mark.parametrize(("delimiter", "word"), [(";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")])
 def test_other_delimiters_are_found_with_a_note(read, delimiter, word):
     dataset = read(f"a{delimiter}b\n1{delimiter}x,y\n2{delimiter}z\n")
     assert dataset.table.to_pydict() == {"a": [1, 2], "b": ["x,y", "z"]}

@@ -23,6 +23,11 @@ def test_an_unknown_column_is_named_with_those_that_exist():
         SCHEMA.column("aeg")
 
 
+def test_a_name_that_no_server_would_take_is_refused():
+    with pytest.raises(SchemaError, match=r"at most 1024 characters, got 1025 in `xxx.*x…` — check the header line"):
+        Schema((Column("x" * 1025, "number"),))
+
+
 def test_two_columns_of_one_name_are_refused():
     with pytest.raises(SchemaError, match="`a` more than once"):
         Schema((Column("a", "number"), Column("a", "string")))
