@@ -32,12 +32,14 @@ def read_csv(
 
     texts: columns to keep as text whatever they look like. rules: gives the null tokens of numbers and times; those of
     texts are left to `conform`. A column whose first blocks are numbers and whose later ones are not is text
-    throughout, as written in the file.
+    throughout, as written in the file; so is a column of digits with leading zeros that `rules` does not call a number.
     Raises DataError for binary content, invalid UTF-8 and ragged rows; EmptyInputError when there are no rows.
     """
     has_quotes = _survey(path)
     header = read_header(path)
     wanted = [name for name in header.names if columns is None or name in columns]
+    codes = [name for name in wanted if name in header.codes and name not in rules.names]
+    texts = {*texts, *codes}
     table = _decode(path, header, wanted, texts, rules, has_quotes)
     clock_times = [field.name for field in table.schema if pa.types.is_time(field.type)]
     if clock_times:  # a time of day is a text: Arrow would rewrite "07:30" as "07:30:00"
@@ -45,7 +47,7 @@ def read_csv(
     for field in table.schema:
         if pa.types.is_binary(_value_type(field.type)):
             raise _invalid_utf8(path)
-    notes = list(header.notes)
+    notes = [*header.notes, *(f"column `{name}` has numbers with leading zeros: read as text" for name in codes)]
     for name in table.column_names:
         if name not in texts and is_text(table.column(name).type):
             table, note = _reconsider_text(table, name, rules)

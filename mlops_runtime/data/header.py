@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_runtime.core.errors import DataError, EmptyInputError, SchemaError, problem
-from mlops_runtime.data.schema import listed, repeated_names
+from mlops_runtime.data.schema import DEFAULT_NULL_TOKENS, listed, repeated_names
 
 __all__ = ["CsvHeader", "read_header"]
 
@@ -18,17 +18,23 @@ _SAMPLE_BYTES = 1 << 18
 _SAMPLE_RECORDS = 50
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _COMMA_NUMBER = re.compile(r"\s*[+-]?\d+,\d+\s*\Z")
+_CODE = re.compile(r"0\d+\Z")
+_MAYBE_CODE = re.compile(r"(?:^|[\s,;|\"])0\d", re.MULTILINE)
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class CsvHeader:
-    """How to read the rest: `skip_lines` physical lines belong to the header. `names` are clean and distinct."""
+    """How to read the rest: `skip_lines` physical lines belong to the header. `names` are clean and distinct.
+
+    codes: columns of digits of which some sampled ones start with a zero (postcodes, say): as numbers, 01 would be 1.
+    """
 
     names: tuple[str, ...]
     delimiter: str
     decimal_point: str
     skip_lines: int
+    codes: frozenset[str]
     notes: tuple[str, ...]
 
 
@@ -47,7 +53,8 @@ def read_header(path: Path) -> CsvHeader:
         decimal_point = ","
         notes.append("numbers have a decimal comma")
     names = _clean_names(records[0], path, notes)
-    return CsvHeader(names, delimiter, decimal_point, _header_lines(lines, delimiter), tuple(notes))
+    codes = _codes(names, lines, delimiter)
+    return CsvHeader(names, delimiter, decimal_point, _header_lines(lines, delimiter), codes, tuple(notes))
 
 
 def _sample_lines(path: Path) -> list[str]:
@@ -103,6 +110,22 @@ def _records(lines: list[str], delimiter: str) -> list[list[str]]:
             if len(found) > _SAMPLE_RECORDS:
                 break
     return found
+
+
+def _codes(names: tuple[str, ...], lines: list[str], delimiter: str) -> frozenset[str]:
+    """Find the columns of codes in the sample; most files have no sign of one, and are not split again."""
+    if not any(map(_MAYBE_CODE.search, lines)):
+        return frozenset()
+    with contextlib.suppress(csv.Error):
+        _, *rows = filter(None, csv.reader(lines, delimiter=delimiter))
+        columns = zip(names, zip(*(row for row in rows if len(row) == len(names)), strict=True), strict=False)
+        return frozenset(name for name, cells in columns if _is_code({cell.strip() for cell in cells}))
+    return frozenset()
+
+
+def _is_code(cells: set[str]) -> bool:
+    present = cells - {*DEFAULT_NULL_TOKENS}
+    return all(map(str.isdigit, present)) and any(map(_CODE.match, present))
 
 
 def _header_lines(lines: list[str], delimiter: str) -> int:

@@ -72,14 +72,31 @@ def test_a_decimal_comma_is_read_with_a_note(read):
     assert any("decimal comma" in note for note in dataset.notes)
 
 
+@pytest.mark.parametrize("written", ["01", '"01"', " 01"])
+def test_digits_with_leading_zeros_are_codes_and_stay_texts(read, written):
+    dataset = read(f"code,x\n1,0\n?,0.5\n{written},1\n")
+    assert dataset.table.to_pydict() == {"code": ["1", None, "01"], "x": [0.0, 0.5, 1.0]}
+    assert dataset.notes == ("column `code` has numbers with leading zeros: read as text",)
+
+
+def test_a_schema_that_calls_codes_numbers_is_followed(read):
+    schema = Schema((Column("code", "number"),))
+    assert read("code\n1\n01\n", schema=schema).table["code"].to_pylist() == [1, 1]
+
+
+@pytest.mark.parametrize("cell", ["0.5", "05:30", "01/02/2024", "-01", "0", "00.5"])
+def test_only_digits_alone_make_a_code(read, cell):
+    assert not any("leading zeros" in note for note in read(f"a,b\n{cell},1\n1,2\n").notes)
+
+
 def test_a_quoted_value_may_span_lines(read):
     assert read('a,b\n1,"x\ny"\n2,"say ""z"""\n').table["b"].to_pylist() == ["x\ny", 'say "z"']
 
 
 def test_numbers_followed_much_later_by_a_text_are_text_throughout(read):
-    dataset = read("a,b\n" + "1,07\n" * 2_000_000 + "2,x\n")
+    dataset = read("a,b\n" + "1,7.50\n" * 2_000_000 + "2,x\n")
     assert kinds(dataset) == {"a": "number", "b": "string"}
-    assert dataset.table["b"][0].as_py() == "07"
+    assert dataset.table["b"][0].as_py() == "7.50"
     assert any("mostly numbers" in note and "'x'" in note for note in dataset.notes)
 
 
