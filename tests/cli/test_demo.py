@@ -80,3 +80,10 @@ def test_half_of_the_own_data_options_is_refused(tmp_path):
     assert process.returncode == 2
     assert "--target" in process.stderr
     assert not (tmp_path / "tour").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = run_demo(tmp_path / "file" / "demo")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"ConfigError: {tmp_path}/file/demo: cannot be made (Not a directory)")
