@@ -33,4 +33,16 @@ inline Memory allocate(std::size_t bytes) {
   return memory;
 }
 
+// The same memory for a std::vector: a table that is read at random needs huge pages, or each read misses the TLB too.
+template <class T>
+struct Allocator {
+  using value_type = T;
+  Allocator() = default;
+  template <class Other>
+  Allocator(const Allocator<Other>&) {}
+  T* allocate(std::size_t n) { return static_cast<T*>(mlrt::allocate(n * sizeof(T)).release()); }
+  void deallocate(T* memory, std::size_t) { std::free(memory); }
+  bool operator==(const Allocator&) const = default;
+};
+
 }  // namespace mlrt

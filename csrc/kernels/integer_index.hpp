@@ -3,13 +3,14 @@
 // Input   int64 keys.
 // Output  int64 ids: the key's for a key, else kUnseenId.
 // Error   0 at every level. Cost: two multiplications, one slot.
-// Levels  one body.
+// Levels  one body: on Zen 4, AVX-512 gathers of eight slots took 1.3 to 1.5 times as long as eight loads of them.
 // Source  multiply-shift: Dietzfelbinger, Hagerup, Katajainen, Penttonen (1997).
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
+#include "core/aligned.hpp"
 #include "core/isa.hpp"
 #include "core/key_table.hpp"
 #include "core/perfect_hash.hpp"
@@ -56,7 +57,7 @@ class Index {
   std::uint64_t first_ = 1;
   std::uint64_t second_ = 1;
   PerfectHash places_;
-  std::vector<Slot> slots_ = std::vector<Slot>(places_.slots());
+  std::vector<Slot, Allocator<Slot>> slots_ = std::vector<Slot, Allocator<Slot>>(places_.slots());
 };
 
 // The ids of n keys into out[0], out[stride], ... One body: each level inlines it.

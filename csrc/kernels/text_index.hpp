@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "core/aligned.hpp"
 #include "core/isa.hpp"
 #include "core/key_table.hpp"
 #include "core/perfect_hash.hpp"
@@ -77,7 +78,7 @@ class Index {
 
   Seed seed_{};
   PerfectHash places_;
-  std::vector<Slot> slots_;
+  std::vector<Slot, Allocator<Slot>> slots_;
   std::string arena_;  // what longer strings have beyond 32 bytes
 };
 
