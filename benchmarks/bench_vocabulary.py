@@ -1,65 +1,93 @@
-"""Encode string columns by a known vocabulary against pyarrow, polars and pandas.
+"""Encode columns by a known vocabulary against pyarrow and polars.
 
-8 columns of 16 to 10,000 different strings, plain and as dictionaries; ours on 1 and 2 threads, polars on its own pool.
+8 columns of 16 to 10,000 different strings, plain and as dictionaries, and 26 of 10 to 1,000,000 different strings or
+integers; ours on 2 threads, and on 1 at every SIMD level; polars on its own pool.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from mlops_runtime import _native
 from mlops_runtime._native import ArrowTable, SparsePlan, Vocabulary
 from mlops_runtime.sizing import Contender, Measurement, benchmark_main, measure
 
 _CARDINALITIES = (16, 16, 40, 40, 100, 500, 1000, 10_000)
+_MOST_KEYS, _WIDE_COLUMNS = 1_000_000, 26
+_LEVELS = ("scalar", "avx2", "avx512")
 
 
 def run(quick: bool) -> list[Measurement]:
-    """Measure plain strings and dictionary-encoded ones."""
+    """Measure plain strings, dictionaries, and columns of many keys."""
     rows, rounds = (50_000, 3) if quick else (1_000_000, 7)
     rng = np.random.default_rng(0)
     known = [pa.array([f"category {i}" for i in range(n)]) for n in _CARDINALITIES]
-    plain = pa.table({f"x{j}": keys.take(pa.array(rng.integers(0, len(keys), rows))) for j, keys in enumerate(known)})
+    plain = _table(known, rows, rng)
     encoded = pa.table({name: plain[name].combine_chunks().dictionary_encode() for name in plain.column_names})
+    many = np.geomspace(10, rows // 10 if quick else _MOST_KEYS, _WIDE_COLUMNS).astype(int)
+    texts = [pa.array([f"user-{i:x}" for i in range(n)]) for n in many]
+    integers = [pa.array(rng.permutation(4 * n)[:n] - n, pa.int64()) for n in many]
+    cases = (
+        ("strings", plain, known),
+        ("dictionaries", encoded, known),
+        ("strings, 10 to 1M keys", _table(texts, rows, rng), texts),
+        ("integers, 10 to 1M keys", _table(integers, rows, rng), integers),
+    )
+    return [_measure(f"{name}, {rows:,} x {len(keys)}", table, keys, rounds=rounds) for name, table, keys in cases]
+
+
+def _table(known: list[pa.Array], rows: int, rng: np.random.Generator) -> pa.Table:
+    return pa.table({f"x{j}": keys.take(pa.array(rng.integers(0, len(keys), rows))) for j, keys in enumerate(known)})
+
+
+def _plan(known: list[pa.Array]) -> SparsePlan:
     vocabularies = [Vocabulary(ArrowTable(pa.table({"k": keys})), np.arange(3, 3 + len(keys))) for keys in known]
-    plan = SparsePlan(np.arange(len(known), dtype=np.int32), vocabularies)
-    return [
-        _measure(f"{name}, {rows:,} x {len(known)}", table, known, plan, rounds=rounds)
-        for name, table in (("strings", plain), ("dictionaries", encoded))
-    ]
+    return SparsePlan(np.arange(len(known), dtype=np.int32), vocabularies)
 
 
-def _measure(name: str, table: pa.Table, known: list[pa.Array], plan: SparsePlan, *, rounds: int) -> Measurement:
+def _measure(name: str, table: pa.Table, known: list[pa.Array], *, rounds: int) -> Measurement:
     out = np.zeros((table.num_rows, len(known)), np.int64)
+    plan, best = _plan(known), _native.detected_isa()
 
-    def ours(threads: int) -> None:
+    def ours(threads: int, level: str) -> None:
+        _native.set_isa(level)
         _native.set_thread_count(threads)
         plan.run(ArrowTable(table), out=out)
 
     def pyarrow_encode() -> None:
         for j, keys in enumerate(known):
-            out[:, j] = (
-                pc.index_in(table.column(j).cast(pa.utf8()), keys).combine_chunks().to_numpy(zero_copy_only=False)
-            )
+            ids = pc.index_in(table.column(j).cast(keys.type), keys)
+            out[:, j] = ids.combine_chunks().to_numpy(zero_copy_only=False)
 
-    frame = pl.DataFrame(pl.from_arrow(table))
-    enums = [pl.Enum(pl.Series(keys)) for keys in known]
-
-    def polars_encode() -> None:
-        for j, enum in enumerate(enums):
-            out[:, j] = frame.to_series(j).cast(pl.String).cast(enum).to_physical().to_numpy()
-
+    levels = _LEVELS[: _LEVELS.index(best) + 1]
     contenders = [
-        Contender("mlops_runtime", lambda: ours(2), 2, role="subject"),
-        Contender("mlops_runtime, 1 thread", lambda: ours(1)),
+        Contender("mlops_runtime", lambda: ours(2, best), 2, role="subject"),
+        *(Contender(f"mlops_runtime, {level}, 1 thread", partial(ours, 1, level)) for level in levels),
         Contender("pyarrow.compute.index_in", pyarrow_encode),
-        Contender("polars, cast to Enum", polars_encode, pl.thread_pool_size()),
+        *_polars(table, known, out),
         Contender("copy of the output", out.copy, role="floor"),
     ]
     return measure(f"vocabulary encode, {name}, 2 threads", contenders, rounds=rounds)
+
+
+def _polars(table: pa.Table, known: list[pa.Array], out: NDArray[np.int64]) -> list[Contender]:
+    """A cast to Enum, which strings have and integers lack."""
+    if not pa.types.is_string(known[0].type):
+        return []
+    frame = pl.DataFrame(pl.from_arrow(table))
+    enums = [pl.Enum(pl.Series(keys)) for keys in known]
+
+    def encode() -> None:
+        for j, enum in enumerate(enums):
+            out[:, j] = frame.to_series(j).cast(pl.String).cast(enum).to_physical().to_numpy()
+
+    return [Contender("polars, cast to Enum", encode, pl.thread_pool_size())]
 
 
 if __name__ == "__main__":
