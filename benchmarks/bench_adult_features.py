@@ -38,7 +38,7 @@ def run(quick: bool) -> list[Measurement]:
     """Measure (a) from decoded tables and (b) from the CSV file, at 1 and 2 threads."""
     with tempfile.TemporaryDirectory() as folder:
         path, target = _write_csv(Path(folder) / "rows.csv", _QUICK_ROWS if quick else _ROWS)
-        return _measure(path, target, rounds=3 if quick else 11)
+        return _measure(path, target, rounds=3 if quick else 5)
 
 
 def _measure(path: Path, target: str, *, rounds: int) -> list[Measurement]:
@@ -52,8 +52,8 @@ def _measure(path: Path, target: str, *, rounds: int) -> list[Measurement]:
     measurements = []
     for threads in (1, 2):
         decoded = [
-            Contender("mlops_runtime", _threaded(threads, lambda: _ours(spec, dataset)), threads, role="subject"),
-            Contender("mlops_runtime, plain strings", _threaded(threads, lambda: _ours(spec, plain)), threads),
+            Contender("mlops_runtime", _threaded(threads, lambda: _ours(spec, dataset)), threads, "subject", calls=5),
+            Contender("mlops_runtime, plain strings", _threaded(threads, lambda: _ours(spec, plain)), threads, calls=5),
             Contender("scikit-learn over pandas", lambda: _sklearn(spec).fit_transform(frame)),
             floor,
         ]

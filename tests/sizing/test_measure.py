@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import sys
 import time
@@ -25,7 +26,7 @@ def measured(noise: Noise = QUIET, **walls: tuple[float, ...]) -> Measurement:
 def test_each_contender_runs_first_in_turn() -> None:
     order: list[str] = []
     contenders = [Contender(name, lambda name=name: order.append(name)) for name in "abc"]
-    measure("order", contenders, rounds=3, warmup=0)
+    measure("order", contenders, rounds=3, patience=1, warmup=0)
     assert "".join(order) == "abcbcacab"
 
 
@@ -85,9 +86,17 @@ def test_the_record_is_strict_json_with_ratios_of_the_subject() -> None:
 
 def test_short_calls_are_repeated_and_reported_per_call() -> None:
     ran = []
-    timing = measure("short", [Contender("nap", lambda: ran.append(time.sleep(0.002)), calls=20)], rounds=3, warmup=0)
+    timing = measure(
+        "short", [Contender("nap", lambda: ran.append(time.sleep(0.002)), calls=20)], rounds=3, patience=1, warmup=0
+    )
     assert len(ran) == 60
     assert 0.002 <= timing.timing("nap").median_s < 0.02
+
+
+def test_an_uncertain_median_gets_more_rounds_and_no_more_than_asked_for() -> None:
+    naps = itertools.cycle((0.0, 0.01, 0.0))
+    result = measure("erratic", [Contender("nap", lambda: time.sleep(next(naps)))], rounds=3, patience=2, warmup=0)
+    assert len(result.timing("nap").wall_s) == 6
 
 
 def test_doubled_names_and_too_few_rounds_are_refused() -> None:
