@@ -16,20 +16,22 @@ _BEGIN, _END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
 
 
 def section(records: list[dict[str, Any]]) -> str:
-    """Return the Markdown table, one row a measurement; a NOISY one gives its reason, no figure.
+    """Return the Markdown table, one row a VALID measurement; the NOISY ones are named below it, without figures.
 
     Peers are named libraries; a contender called `mlops_runtime, …` is another form of ours and stays in the record.
     """
     lines = ["| measurement | ours | times faster than (95 % interval) | floor |", "|---|---:|---|---:|"]
-    lines += [_row(measurement) for record in records for measurement in record["measurements"]]
+    measurements = [measurement for record in records for measurement in record["measurements"]]
+    lines += [_row(measurement) for measurement in measurements if measurement["verdict"] == "VALID"]
+    noisy = [measurement["name"] for measurement in measurements if measurement["verdict"] != "VALID"]
+    if noisy:
+        lines.extend(["", f"Measured, but on too noisy a machine to be reported: {'; '.join(noisy)}."])
     for machine in sorted({_machine(record) for record in records}):
         lines.extend(["", machine])
     return "\n".join(lines)
 
 
 def _row(measurement: dict[str, Any]) -> str:
-    if measurement["verdict"] != "VALID":
-        return f"| {measurement['name']} | | not reported: {measurement['reason']} | |"
     contenders = {one["name"]: one for one in measurement["contenders"]}
     ours = next(one for one in measurement["contenders"] if one["role"] == "subject")
     against = [
