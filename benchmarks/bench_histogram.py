@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import numpy as np
 import pyarrow as pa
+from levels import every_level
 
 from mlops_runtime import _native
 from mlops_runtime._native import ArrowTable, Histogram
@@ -29,24 +28,11 @@ def _measure(name: str, values: np.ndarray, *, rounds: int) -> Measurement:
     table = ArrowTable(pa.table({"x": values}))
     _native.set_thread_count(1)
     contenders = [
-        *_ours(lambda: Histogram(edges).update(table, 0)),
+        *every_level(lambda: Histogram(edges).update(table, 0)),
         Contender("numpy.searchsorted + bincount", lambda: np.bincount(np.searchsorted(edges, values), minlength=256)),
         Contender("numpy.sum, a plain read", values.sum, role="floor", calls=5),
     ]
     return measure(f"histogram of 256, {name}, {len(values):,} float64 rows, 1 thread", contenders, rounds=rounds)
-
-
-def _ours(run: Callable[[], object]) -> Iterator[Contender]:
-    """Our kernel at every level this processor has, on one thread."""
-    for level in _LEVELS[: _LEVELS.index(_native.detected_isa()) + 1]:
-
-        def at_level(level: str = level) -> None:
-            _native.set_isa(level)
-            run()
-
-        yield Contender(
-            f"mlops_runtime, {level}", at_level, role="subject" if level == _native.detected_isa() else "peer"
-        )
 
 
 if __name__ == "__main__":

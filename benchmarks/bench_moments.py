@@ -5,11 +5,10 @@ Ours keeps the sums without rounding; the peers round at every step. All handle 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from levels import every_level
 
 from mlops_runtime import _native
 from mlops_runtime._native import ArrowTable, Moments
@@ -33,25 +32,12 @@ def run(quick: bool) -> list[Measurement]:
         series.mean(), series.var(), series.min(), series.max(), series.null_count()
 
     contenders = [
-        *_ours(lambda: Moments().update(table, 0)),
+        *every_level(lambda: Moments().update(table, 0)),
         Contender("numpy", numpy_moments),
         Contender("polars", polars_moments),
         Contender("numpy.sum, a plain read", values.sum, role="floor", calls=5),
     ]
     return [measure(f"moments, {rows:,} float64 rows, 1 thread", contenders, rounds=3 if quick else 15)]
-
-
-def _ours(run: Callable[[], object]) -> Iterator[Contender]:
-    """Our kernel at every level this processor has, on one thread."""
-    for level in _LEVELS[: _LEVELS.index(_native.detected_isa()) + 1]:
-
-        def at_level(level: str = level) -> None:
-            _native.set_isa(level)
-            run()
-
-        yield Contender(
-            f"mlops_runtime, {level}", at_level, role="subject" if level == _native.detected_isa() else "peer"
-        )
 
 
 if __name__ == "__main__":

@@ -5,11 +5,10 @@ The sample of 65,536 has a rank error of about 0.2 % at the median; the peers ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from levels import every_level
 
 from mlops_runtime import _native
 from mlops_runtime._native import ArrowTable, QuantileSample
@@ -31,25 +30,12 @@ def run(quick: bool) -> list[Measurement]:
         np.quantile(sample.sorted_values(), shares)
 
     contenders = [
-        *_ours(ours),
+        *every_level(ours),
         Contender("numpy.quantile, exact", lambda: np.quantile(values, shares)),
         Contender("polars sort, exact", lambda: series.sort().gather((shares * (rows - 1)).astype(np.int64))),
         Contender("numpy.sum, a plain read", values.sum, role="floor", calls=5),
     ]
     return [measure(f"256 quantiles, {rows:,} float64 rows, 1 thread", contenders, rounds=3 if quick else 15)]
-
-
-def _ours(run: Callable[[], object]) -> Iterator[Contender]:
-    """Our kernel at every level this processor has, on one thread."""
-    for level in _LEVELS[: _LEVELS.index(_native.detected_isa()) + 1]:
-
-        def at_level(level: str = level) -> None:
-            _native.set_isa(level)
-            run()
-
-        yield Contender(
-            f"mlops_runtime, {level}", at_level, role="subject" if level == _native.detected_isa() else "peer"
-        )
 
 
 if __name__ == "__main__":

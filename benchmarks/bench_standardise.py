@@ -5,11 +5,10 @@ All write into a matrix that exists; 10 % of the values are missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from levels import every_level
 
 from mlops_runtime import _native
 from mlops_runtime._native import ArrowTable, DensePlan
@@ -40,7 +39,7 @@ def run(quick: bool) -> list[Measurement]:
             out[:, j] = (np.where(np.isnan(column), np.float32(0), column) - np.float32(1)) * np.float32(2)
 
     contenders = [
-        *_ours(lambda: plan.run(table, out=out)),
+        *every_level(lambda: plan.run(table, out=out)),
         Contender("numpy", numpy_standardise),
         Contender(
             "polars", lambda: frame.select((pl.all().fill_null(0.0) - 1.0) * 2.0).to_numpy(), pl.thread_pool_size()
@@ -48,19 +47,6 @@ def run(quick: bool) -> list[Measurement]:
         Contender("copy of the same bytes", lambda: np.copyto(out, source), role="floor", calls=5),
     ]
     return [measure(f"standardise, {rows:,} x {_WIDTH} float32, 1 thread", contenders, rounds=3 if quick else 15)]
-
-
-def _ours(run: Callable[[], object]) -> Iterator[Contender]:
-    """Our kernel at every level this processor has, on one thread."""
-    for level in _LEVELS[: _LEVELS.index(_native.detected_isa()) + 1]:
-
-        def at_level(level: str = level) -> None:
-            _native.set_isa(level)
-            run()
-
-        yield Contender(
-            f"mlops_runtime, {level}", at_level, role="subject" if level == _native.detected_isa() else "peer"
-        )
 
 
 if __name__ == "__main__":
