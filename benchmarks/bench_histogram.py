@@ -10,8 +10,6 @@ from mlops_runtime import _native
 from mlops_runtime._native import ArrowTable, Histogram
 from mlops_runtime.sizing import Contender, Measurement, benchmark_main, measure
 
-_LEVELS = ["scalar", "avx2", "avx512"]
-
 
 def run(quick: bool) -> list[Measurement]:
     """Measure a normal column (equal steps) and a log-normal one (steps in the bits)."""

@@ -14,8 +14,6 @@ from mlops_runtime import _native
 from mlops_runtime._native import ArrowTable, Moments
 from mlops_runtime.sizing import Contender, Measurement, benchmark_main, measure
 
-_LEVELS = ["scalar", "avx2", "avx512"]
-
 
 def run(quick: bool) -> list[Measurement]:
     """Measure one column of doubles with missing values."""
