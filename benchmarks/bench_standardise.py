@@ -14,7 +14,6 @@ from mlops_runtime import _native
 from mlops_runtime._native import ArrowTable, DensePlan
 from mlops_runtime.sizing import Contender, Measurement, benchmark_main, measure
 
-
 _WIDTH = 13
 
 
