@@ -212,6 +212,10 @@ void check_batch(const ArrowArray& array, const std::vector<Field>& fields) {
   if (array.n_children != static_cast<std::int64_t>(fields.size()))
     refuse("Arrow batch", std::to_string(fields.size()) + " columns", std::to_string(array.n_children));
   require(fields.empty() || array.children != nullptr, rows_field, "columns", "a null pointer");
+}
+
+// After the columns were found to be as long as the batch claims: until then its length is not to be trusted.
+void check_rows_present(const ArrowArray& array) {
   if (array.null_count == 0 || array.n_buffers < 1 || array.buffers == nullptr || array.buffers[0] == nullptr) return;
   const auto* const validity = static_cast<const std::uint8_t*>(array.buffers[0]);
   for (std::int64_t i = 0; i < array.length; ++i)
@@ -230,6 +234,7 @@ Batch read_batch(Released<ArrowArray> array, const std::vector<Field>& fields) {
     require(child != nullptr, fields[c], "an array", "a null pointer");
     batch.columns.push_back(read_child(*child, fields[c], root.offset, batch.rows));
   }
+  check_rows_present(root);
   return batch;
 }
 

@@ -44,11 +44,16 @@ std::string_view name_of(Isa isa) {
 
 Isa detected_isa() {
 #if MLRT_X86
-  // The builtin returns a bit mask, not 0 or 1.
-  static const Isa best = !!__builtin_cpu_supports("x86-64-v4")   ? Isa::avx512
-                          : !!__builtin_cpu_supports("x86-64-v3") ? Isa::avx2
-                                                                  : Isa::scalar;
-  return best;
+  // The builtin returns a bit mask, not 0 or 1. Clang before 18 does not know the levels by name, only their features.
+#if defined(__clang__) && __clang_major__ < 18
+  static const bool has_v3 = !!__builtin_cpu_supports("avx2") && !!__builtin_cpu_supports("bmi2");
+  static const bool has_v4 = has_v3 && !!__builtin_cpu_supports("avx512bw") && !!__builtin_cpu_supports("avx512cd") &&
+                             !!__builtin_cpu_supports("avx512dq") && !!__builtin_cpu_supports("avx512vl");
+#else
+  static const bool has_v3 = !!__builtin_cpu_supports("x86-64-v3");
+  static const bool has_v4 = !!__builtin_cpu_supports("x86-64-v4");
+#endif
+  return has_v4 ? Isa::avx512 : has_v3 ? Isa::avx2 : Isa::scalar;
 #else
   return Isa::scalar;
 #endif

@@ -14,7 +14,7 @@
 #endif
 
 #define MLRT_FEATURES_AVX2 "avx2,bmi,bmi2,f16c,lzcnt,popcnt"
-#define MLRT_FEATURES_AVX512 MLRT_FEATURES_AVX2 ",avx512f,avx512bw,avx512cd,avx512dq,avx512vl,prefer-vector-width=512"
+#define MLRT_FEATURES_AVX512 MLRT_FEATURES_AVX2 ",avx512f,avx512bw,avx512cd,avx512dq,avx512vl"
 
 #define MLRT_PRAGMA(text) _Pragma(#text)
 #if defined(__clang__)
@@ -25,7 +25,11 @@
 #define MLRT_REGION_END _Pragma("GCC pop_options")
 #endif
 #define MLRT_REGION_AVX2 MLRT_REGION(MLRT_FEATURES_AVX2)
+#if defined(__clang__)  // it would ignore a list in which it does not know every name
 #define MLRT_REGION_AVX512 MLRT_REGION(MLRT_FEATURES_AVX512)
+#else
+#define MLRT_REGION_AVX512 MLRT_REGION(MLRT_FEATURES_AVX512 ",prefer-vector-width=512")
+#endif
 
 // The body of a kernel whose levels differ only in what the compiler makes of it. Always inlined, so that it is
 // compiled for the level that calls it and never stands alone.

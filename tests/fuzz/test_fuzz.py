@@ -1,0 +1,56 @@
+"""Fuzzing the native module with libFuzzer under AddressSanitizer and UndefinedBehaviorSanitizer.
+
+Seconds here, ten minutes of CPU time a target in the full form (`make soak`).
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+_SECONDS = 12
+_COMPILE_S, _MARGIN_S = 300, 60
+_FLAGS = (
+    "-std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined"
+    " -ffp-contract=off -fno-trapping-math -pthread"
+).split()
+
+
+@pytest.fixture(scope="module")
+def compiler() -> str:
+    if platform.machine() != "x86_64":
+        pytest.skip("the fuzz targets are built for x86-64 only")
+    found = shutil.which("clang++-14")
+    if found is None:
+        pytest.skip("no clang++-14 with libFuzzer — run .ci/packages tests")
+    return found
+
+
+@pytest.mark.timeout(0)  # the subprocesses have limits of their own
+@pytest.mark.parametrize("target", ["arrow_import"])
+def test_hostile_bytes_neither_crash_nor_hang(
+    target: str, compiler: str, repository: Path, tmp_path: Path, soak_factor: int
+) -> None:
+    program, corpus = tmp_path / target, tmp_path / "corpus"
+    corpus.mkdir()
+    sources = [repository / "tests" / "fuzz" / f"{target}.cpp", *sorted((repository / "csrc" / "core").glob("*.cpp"))]
+    subprocess.run(
+        [compiler, *_FLAGS, "-Icsrc", *sources, "-o", program], cwd=repository, check=True, timeout=_COMPILE_S
+    )
+    seconds = _SECONDS * soak_factor
+    limits = [f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", f"-seed={soak_factor}"]
+    done = subprocess.run(
+        [program, *limits, f"-artifact_prefix={tmp_path}/", corpus],
+        env=os.environ | {"MLRT_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=seconds + _MARGIN_S,
+    )
+    assert done.returncode == 0, done.stderr[-6000:]
+    runs = int(done.stderr.rpartition("Done ")[2].split()[0])
+    assert runs > 1000, f"only {runs} inputs in {seconds} s"
