@@ -15,10 +15,16 @@ import pytest
 
 _SECONDS = 12
 _COMPILE_S, _MARGIN_S = 300, 60
-_FLAGS = (
-    "-std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined"
-    " -ffp-contract=off -fno-trapping-math -pthread"
-).split()
+_FLAGS = [
+    "-std=c++20",
+    "-O1",
+    "-g",
+    "-fsanitize=fuzzer,address,undefined",
+    "-fno-sanitize-recover=undefined",
+    "-ffp-contract=off",
+    "-fno-trapping-math",
+    "-pthread",
+]
 
 
 @pytest.fixture(scope="module")
