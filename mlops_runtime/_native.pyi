@@ -73,6 +73,12 @@ class Moments:
     def maximum(self) -> float: ...
     def sums(self) -> tuple[int, int]:
         """Return (sum of x, sum of x squared) exactly, as integers in units of 2**-1074 and 2**-2148."""
+    def to_bytes(self) -> bytes:
+        """Return the state for `from_bytes`, in this or another process. Equal states need not give equal bytes."""
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Moments:
+        """Return the state that `to_bytes` wrote. ValueError for anything else, whoever made it."""
 
 @final
 class Histogram:
@@ -95,6 +101,12 @@ class Histogram:
     def positive_infinite(self) -> int: ...
     @property
     def negative_infinite(self) -> int: ...
+    def to_bytes(self) -> bytes:
+        """Return the state for `from_bytes`, in this or another process. Equal states need not give equal bytes."""
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Histogram:
+        """Return the state that `to_bytes` wrote. ValueError for anything else, whoever made it."""
 
 @final
 class QuantileSample:
@@ -111,6 +123,12 @@ class QuantileSample:
 
     def sorted_values(self) -> NDArray[np.float64]:
         """Return the sampled values in ascending order, float64[min(count, capacity)]."""
+    def to_bytes(self) -> bytes:
+        """Return the state for `from_bytes`, in this or another process. Equal states need not give equal bytes."""
+
+    @staticmethod
+    def from_bytes(data: bytes) -> QuantileSample:
+        """Return the state that `to_bytes` wrote. ValueError for anything else, whoever made it."""
 
 @final
 class VocabularyCounter:
@@ -130,6 +148,12 @@ class VocabularyCounter:
 
     def integer_entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return (keys[n], counts[n]), most frequent first, ties by value."""
+    def to_bytes(self) -> bytes:
+        """Return the state for `from_bytes`, in this or another process. Equal states need not give equal bytes."""
+
+    @staticmethod
+    def from_bytes(data: bytes) -> VocabularyCounter:
+        """Return the state that `to_bytes` wrote. ValueError for anything else, whoever made it."""
 
 @final
 class Vocabulary:

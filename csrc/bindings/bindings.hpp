@@ -12,6 +12,7 @@
 
 #include "core/aligned.hpp"
 #include "core/arrow.hpp"
+#include "core/binary.hpp"
 #include "core/errors.hpp"
 
 namespace mlrt::bindings {
@@ -19,6 +20,7 @@ namespace mlrt::bindings {
 namespace py = pybind11;
 
 void bind_arrow(py::module_& module);
+void bind_counters(py::module_& module);
 void bind_features(py::module_& module);
 void bind_runtime(py::module_& module);
 void bind_statistics(py::module_& module);
@@ -64,6 +66,29 @@ class Guarded {
   State state_;
   mutable std::mutex mutex_;
 };
+
+// Adds to_bytes() and from_bytes() of a state that has kTag, write() and read().
+template <class State>
+void bind_bytes(py::class_<Guarded<State>>& type, const char* name) {
+  type.def("to_bytes", [](const Guarded<State>& guarded) {
+    return py::bytes(guarded.with([](const State& state) {
+      binary::Writer out(State::kTag);
+      state.write(out);
+      return std::move(out).finish();
+    }));
+  });
+  type.def_static(
+      "from_bytes",
+      [name](const py::bytes& data) {
+        const std::string_view bytes = data;
+        const py::gil_scoped_release release;
+        binary::Reader in(bytes, State::kTag, name);
+        State state = State::read(in);
+        in.finish();
+        return std::make_unique<Guarded<State>>(std::move(state));
+      },
+      py::arg("data"));
+}
 
 // An uninitialised array of the given shape that owns aligned memory.
 template <class T>

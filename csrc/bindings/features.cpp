@@ -6,7 +6,6 @@ namespace mlrt::bindings {
 namespace {
 
 using vocabulary::Vocabulary;
-using GuardedCounter = Guarded<vocabulary::Counter>;
 
 // Throws std::invalid_argument unless all sizes are equal.
 void require_equal(const char* where, std::initializer_list<py::ssize_t> sizes) {
@@ -85,44 +84,9 @@ void bind_sparse(py::module_& module) {
           py::arg("table"), py::arg("out") = py::none());
 }
 
-void bind_counter(py::module_& module) {
-  using vocabulary::Counter;
-  final_class<GuardedCounter>(module, "VocabularyCounter",
-                              "Exact counts of the distinct values of a string or integer column.")
-      .def(py::init<>())
-      .def(
-          "update",
-          [](GuardedCounter& guarded, const Table& table, std::int64_t column) {
-            guarded.with([&](Counter& state) { vocabulary::update(state, table, column); });
-          },
-          py::arg("table"), py::arg("column"))
-      .def("merge", &GuardedCounter::merge, py::arg("other"))
-      .def_property_readonly("missing",
-                             [](const GuardedCounter& guarded) {
-                               return guarded.with([](const Counter& state) { return state.missing(); });
-                             })
-      .def_property_readonly(
-          "kind",
-          [](const GuardedCounter& guarded) {
-            return guarded.with([](const Counter& state) { return std::string(name_of(state.kind())); });
-          })
-      .def("string_entries",
-           [](const GuardedCounter& guarded) {
-             const auto entries =
-                 guarded.with([](const Counter& state) { return vocabulary::sorted_texts(state.texts()); });
-             return py::make_tuple(to_array(entries.bytes), to_array(entries.offsets), to_array(entries.counts));
-           })
-      .def("integer_entries", [](const GuardedCounter& guarded) {
-        const auto entries =
-            guarded.with([](const Counter& state) { return vocabulary::sorted_integers(state.integers()); });
-        return py::make_tuple(to_array(entries.keys), to_array(entries.counts));
-      });
-}
-
 }  // namespace
 
 void bind_features(py::module_& module) {
-  bind_counter(module);
   bind_dense(module);
   bind_sparse(module);
 }

@@ -5,5 +5,6 @@ PYBIND11_MODULE(_native, module) {
   mlrt::bindings::bind_runtime(module);
   mlrt::bindings::bind_arrow(module);
   mlrt::bindings::bind_statistics(module);
+  mlrt::bindings::bind_counters(module);
   mlrt::bindings::bind_features(module);
 }

@@ -33,26 +33,27 @@ void bind_moments(py::module_& module) {
           [member](const Moments& state) { return state.count == 0 ? decode::kMissing : state.*member + 0.0; });
     };
   };
-  final_class<GuardedMoments>(module, "Moments", "Exact, order-free moments of a numeric column.")
-      .def(py::init<>())
-      .def(
-          "update",
-          [](GuardedMoments& guarded, const Table& table, std::int64_t column) {
-            guarded.with([&](Moments& state) { moments::update(state, table, column); });
-          },
-          py::arg("table"), py::arg("column"))
-      .def("merge", &GuardedMoments::merge, py::arg("other"))
-      .def_property_readonly("count", field(&Moments::count))
-      .def_property_readonly("missing", field(&Moments::missing))
-      .def_property_readonly("positive_infinite", field(&Moments::positive_infinite))
-      .def_property_readonly("negative_infinite", field(&Moments::negative_infinite))
-      .def_property_readonly("minimum", extreme(&Moments::minimum))
-      .def_property_readonly("maximum", extreme(&Moments::maximum))
-      .def("sums", [](const GuardedMoments& guarded) {
-        const auto [sum, squares] =
-            guarded.with([](const Moments& state) { return std::pair(state.sum.bytes(), state.squares.bytes()); });
-        return py::make_tuple(to_int(sum), to_int(squares));
-      });
+  auto type = final_class<GuardedMoments>(module, "Moments", "Exact, order-free moments of a numeric column.")
+                  .def(py::init<>())
+                  .def(
+                      "update",
+                      [](GuardedMoments& guarded, const Table& table, std::int64_t column) {
+                        guarded.with([&](Moments& state) { moments::update(state, table, column); });
+                      },
+                      py::arg("table"), py::arg("column"))
+                  .def("merge", &GuardedMoments::merge, py::arg("other"))
+                  .def_property_readonly("count", field(&Moments::count))
+                  .def_property_readonly("missing", field(&Moments::missing))
+                  .def_property_readonly("positive_infinite", field(&Moments::positive_infinite))
+                  .def_property_readonly("negative_infinite", field(&Moments::negative_infinite))
+                  .def_property_readonly("minimum", extreme(&Moments::minimum))
+                  .def_property_readonly("maximum", extreme(&Moments::maximum))
+                  .def("sums", [](const GuardedMoments& guarded) {
+                    const auto [sum, squares] = guarded.with(
+                        [](const Moments& state) { return std::pair(state.sum.bytes(), state.squares.bytes()); });
+                    return py::make_tuple(to_int(sum), to_int(squares));
+                  });
+  bind_bytes(type, "Moments");
 }
 
 void bind_histogram(py::module_& module) {
@@ -64,50 +65,53 @@ void bind_histogram(py::module_& module) {
       return guarded.with([slot](const Histogram& state) { return state.counts[(*state.index.*slot)()]; });
     };
   };
-  final_class<GuardedHistogram>(module, "Histogram", "Counts of a numeric column over given edges.")
-      .def(py::init([](const Array<double>& edges) {
-             return std::make_unique<GuardedHistogram>(
-                 std::make_shared<const Index>(histogram::checked(to_vector(edges, "edges"))));
-           }),
-           py::arg("edges").noconvert())
-      .def(
-          "update",
-          [](GuardedHistogram& guarded, const Table& table, std::int64_t column) {
-            guarded.with([&](Histogram& state) { histogram::update(state, table, column); });
-          },
-          py::arg("table"), py::arg("column"))
-      .def("merge", &GuardedHistogram::merge, py::arg("other"))
-      .def_property_readonly("counts",
-                             [](const GuardedHistogram& guarded) {
-                               return to_array(guarded.with([](const Histogram& state) {
-                                 return std::vector(state.counts.begin(), state.counts.end() - 3);
-                               }));
-                             })
-      .def_property_readonly("missing", beside(&Index::missing))
-      .def_property_readonly("positive_infinite", beside(&Index::positive_infinite))
-      .def_property_readonly("negative_infinite", beside(&Index::negative_infinite));
+  auto type = final_class<GuardedHistogram>(module, "Histogram", "Counts of a numeric column over given edges.")
+                  .def(py::init([](const Array<double>& edges) {
+                         return std::make_unique<GuardedHistogram>(
+                             std::make_shared<const Index>(histogram::checked(to_vector(edges, "edges"))));
+                       }),
+                       py::arg("edges").noconvert())
+                  .def(
+                      "update",
+                      [](GuardedHistogram& guarded, const Table& table, std::int64_t column) {
+                        guarded.with([&](Histogram& state) { histogram::update(state, table, column); });
+                      },
+                      py::arg("table"), py::arg("column"))
+                  .def("merge", &GuardedHistogram::merge, py::arg("other"))
+                  .def_property_readonly("counts",
+                                         [](const GuardedHistogram& guarded) {
+                                           return to_array(guarded.with([](const Histogram& state) {
+                                             return std::vector(state.counts.begin(), state.counts.end() - 3);
+                                           }));
+                                         })
+                  .def_property_readonly("missing", beside(&Index::missing))
+                  .def_property_readonly("positive_infinite", beside(&Index::positive_infinite))
+                  .def_property_readonly("negative_infinite", beside(&Index::negative_infinite));
+  bind_bytes(type, "Histogram");
 }
 
 void bind_quantiles(py::module_& module) {
   using quantiles::Sample;
-  final_class<GuardedSample>(module, "QuantileSample", "Bottom-k sample of a numeric column.")
-      .def(py::init([](std::int64_t capacity, std::uint64_t seed) {
-             return std::make_unique<GuardedSample>(quantiles::checked_capacity(capacity), seed);
-           }),
-           py::arg("capacity") = 65536, py::arg("seed") = 0)
-      .def(
-          "update",
-          [](GuardedSample& guarded, const Table& table, std::int64_t column, std::int64_t first_row) {
-            guarded.with([&](Sample& state) { quantiles::update(state, table, column, first_row); });
-          },
-          py::arg("table"), py::arg("column"), py::arg("first_row"))
-      .def("merge", &GuardedSample::merge, py::arg("other"))
-      .def_property_readonly(
-          "count",
-          [](const GuardedSample& guarded) { return guarded.with([](const Sample& state) { return state.count(); }); })
-      .def("sorted_values", [](const GuardedSample& guarded) {
-        return to_array(guarded.with([](const Sample& state) { return state.sorted_values(); }));
-      });
+  auto type = final_class<GuardedSample>(module, "QuantileSample", "Bottom-k sample of a numeric column.")
+                  .def(py::init([](std::int64_t capacity, std::uint64_t seed) {
+                         return std::make_unique<GuardedSample>(quantiles::checked_capacity(capacity), seed);
+                       }),
+                       py::arg("capacity") = 65536, py::arg("seed") = 0)
+                  .def(
+                      "update",
+                      [](GuardedSample& guarded, const Table& table, std::int64_t column, std::int64_t first_row) {
+                        guarded.with([&](Sample& state) { quantiles::update(state, table, column, first_row); });
+                      },
+                      py::arg("table"), py::arg("column"), py::arg("first_row"))
+                  .def("merge", &GuardedSample::merge, py::arg("other"))
+                  .def_property_readonly("count",
+                                         [](const GuardedSample& guarded) {
+                                           return guarded.with([](const Sample& state) { return state.count(); });
+                                         })
+                  .def("sorted_values", [](const GuardedSample& guarded) {
+                    return to_array(guarded.with([](const Sample& state) { return state.sorted_values(); }));
+                  });
+  bind_bytes(type, "QuantileSample");
 }
 
 }  // namespace

@@ -9,7 +9,9 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <cstring>
 #include <string>
+#include <string_view>
 
 namespace mlrt {
 
@@ -40,17 +42,33 @@ class ExactSum {
     pending_ = 2;
   }
 
-  // The sum in units of 2^-kUnit as a little-endian two's complement integer.
+  static constexpr std::size_t kBytes = kLimbs * 4 + 4;
+
+  // The sum in units of 2^-kUnit as a little-endian two's complement integer of kBytes.
   std::string bytes() const {
     ExactSum copy = *this;
     copy.normalise();
     std::string text;
-    text.reserve(kLimbs * 4 + 4);
+    text.reserve(kBytes);
     for (std::size_t i = 0; i < kLimbs; ++i) {
       const int width = i + 1 < kLimbs ? 32 : 64;  // the last limb carries the sign
       for (int shift = 0; shift < width; shift += 8) text.push_back(static_cast<char>(copy.limbs_[i] >> shift));
     }
     return text;
+  }
+
+  // The sum whose bytes() are given, kBytes of them. False when they are of no sum: the headroom is not free.
+  bool assign(std::string_view bytes) {
+    for (std::size_t i = 0; i + 1 < kLimbs; ++i) {
+      std::uint32_t digit = 0;
+      std::memcpy(&digit, bytes.data() + 4 * i, sizeof digit);
+      limbs_[i] = digit;
+    }
+    std::int64_t last = 0;
+    std::memcpy(&last, bytes.data() + 4 * (kLimbs - 1), sizeof last);
+    limbs_[kLimbs - 1] = last;
+    pending_ = 1;
+    return last == 0 || last == -1;
   }
 
  private:

@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "core/binary.hpp"
 #include "core/errors.hpp"
 #include "kernels/decode.hpp"
 
@@ -53,6 +54,7 @@ class Index {
     }
   }
 
+  const double* edges() const { return edges_.data(); }  // slots() - 1 of them
   std::size_t slots() const { return size_ + 1; }
   std::size_t missing() const { return size_ + 1; }
   std::size_t positive_infinite() const { return size_ + 2; }
@@ -148,6 +150,20 @@ struct Histogram {
       throw std::invalid_argument(
           problem("Histogram.merge", "a histogram over the same edges", "other edges", "build both from one baseline"));
     for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += other.counts[i];
+  }
+
+  static constexpr const char* kTag = "hist";
+
+  void write(binary::Writer& out) const {
+    out.number(std::uint64_t{index->slots() - 1});
+    out.numbers(index->edges(), index->slots() - 1);
+    out.numbers(counts.data(), counts.size());
+  }
+
+  static Histogram read(binary::Reader& in) {
+    Histogram state(std::make_shared<const Index>(checked(in.numbers<double>(in.number<std::uint64_t>()))));
+    for (std::int64_t& count : state.counts) count = in.rows();
+    return state;
   }
 };
 

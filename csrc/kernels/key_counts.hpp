@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/binary.hpp"
 #include "core/key_table.hpp"
 #include "core/rows.hpp"
 #include "kernels/keys.hpp"
@@ -39,6 +40,49 @@ class Counter {
     missing_ += other.missing_;
     other.texts_.for_each([this](const Text& text, std::int64_t count) { add(text, count); });
     other.integers_.for_each([this](std::int64_t key, std::int64_t count) { integers_.at(key) += count; });
+  }
+
+  static constexpr const char* kTag = "keys";
+
+  void write(binary::Writer& out) const {
+    out.number(missing_);
+    out.number(std::uint64_t{integers_.size()});
+    integers_.for_each([&](std::int64_t key, std::int64_t count) {
+      out.number(key);
+      out.number(count);
+    });
+    out.number(std::uint64_t{texts_.size()});
+    texts_.for_each([&](const Text& text, std::int64_t count) {
+      out.number(text.size);
+      out.number(count);
+      out.text({text.data, text.size});
+    });
+  }
+
+  static Counter read(binary::Reader& in) {
+    Counter state;
+    state.missing_ = in.rows();
+    const auto read_count = [&in] {
+      const std::int64_t count = in.rows();
+      in.require(count > 0, "counts above 0");
+      return count;
+    };
+    const auto integers = in.number<std::uint64_t>();
+    for (std::uint64_t i = 0; i < integers; ++i) {
+      const auto key = in.number<std::int64_t>();
+      state.integers_.at(key) = read_count();
+    }
+    const auto texts = in.number<std::uint64_t>();
+    for (std::uint64_t i = 0; i < texts; ++i) {
+      const auto size = in.number<std::uint32_t>();
+      const std::int64_t count = read_count();
+      in.require(size > 0, "keys that are not empty");
+      const std::string_view key = in.text(size);
+      state.texts_.at(state.texts_.probe({key.data(), size, static_cast<std::int64_t>(size + in.left())})) = count;
+    }
+    in.require(state.integers_.size() == integers && state.texts_.size() == texts, "distinct keys");
+    in.require(integers == 0 || texts == 0, "keys of one kind");
+    return state;
   }
 
  private:

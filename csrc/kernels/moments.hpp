@@ -11,6 +11,7 @@
 #include <cstring>
 #include <limits>
 
+#include "core/binary.hpp"
 #include "core/exact_sum.hpp"
 #include "kernels/decode.hpp"
 
@@ -53,6 +54,40 @@ struct Moments {
     maximum = std::max(maximum, other.maximum);
     sum.merge(other.sum);
     squares.merge(other.squares);
+  }
+
+  static constexpr const char* kTag = "mom ";
+
+  void write(binary::Writer& out) const {
+    for (const std::int64_t rows : {count, missing, positive_infinite, negative_infinite}) out.number(rows);
+    out.number(minimum);
+    out.number(maximum);
+    out.text(sum.bytes());
+    out.text(squares.bytes());
+  }
+
+  static Moments read(binary::Reader& in) {
+    Moments state;
+    for (std::int64_t Moments::* rows :
+         {&Moments::count, &Moments::missing, &Moments::positive_infinite, &Moments::negative_infinite})
+      state.*rows = in.rows();
+    const auto minimum = in.number<double>();
+    const auto maximum = in.number<double>();
+    const std::string_view sum = in.text(SumOfValues::kBytes);
+    const std::string_view squares = in.text(SumOfSquares::kBytes);
+    const auto is_zero = [](char byte) { return byte == 0; };
+    if (state.count > 0) {
+      in.require(std::isfinite(minimum) && std::isfinite(maximum) && minimum <= maximum, "finite, ordered extremes");
+    } else {
+      in.require(minimum == state.minimum && maximum == state.maximum, "no extremes of no value");
+      in.require(std::all_of(sum.begin(), sum.end(), is_zero), "no sum of no value");
+      in.require(std::all_of(squares.begin(), squares.end(), is_zero), "no sum of no value");
+    }
+    state.minimum = minimum;
+    state.maximum = maximum;
+    in.require(state.sum.assign(sum), "a sum in range");
+    in.require(state.squares.assign(squares) && squares.back() == 0, "a sum of squares in range");
+    return state;
   }
 };
 

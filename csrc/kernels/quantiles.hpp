@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "core/binary.hpp"
 #include "core/errors.hpp"
 #include "kernels/decode.hpp"
 
@@ -108,6 +109,37 @@ class Sample {
     Sample result(capacity_, seed_);
     result.threshold_ = threshold_;
     return result;
+  }
+
+  static constexpr const char* kTag = "qsam";
+
+  void write(binary::Writer& out) const {
+    std::vector<Entry> entries = entries_;
+    shrink(entries, capacity_);
+    out.number(static_cast<std::int64_t>(capacity_));
+    out.number(seed_);
+    out.number(count_);
+    for (const Entry& entry : entries) {
+      out.number(entry.key);
+      out.number(entry.value);
+    }
+  }
+
+  static Sample read(binary::Reader& in) {
+    const std::size_t capacity = checked_capacity(in.number<std::int64_t>());
+    Sample sample(capacity, in.number<std::uint64_t>());
+    sample.count_ = in.rows();
+    const std::uint64_t n = std::min<std::uint64_t>(capacity, static_cast<std::uint64_t>(sample.count_));
+    in.require(in.left() % sizeof(Entry) == 0 && in.left() / sizeof(Entry) == n, "as many values as were sampled");
+    sample.entries_ = in.numbers<Entry>(n);
+    std::uint64_t largest = 0;
+    for (Entry& entry : sample.entries_) {
+      in.require(std::isfinite(entry.value), "finite values");
+      entry.value += 0.0;
+      largest = std::max(largest, entry.key);
+    }
+    if (n == capacity) sample.threshold_ = largest;
+    return sample;
   }
 
   std::vector<double> sorted_values() const {
