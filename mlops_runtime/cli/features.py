@@ -140,17 +140,17 @@ def parity(program_folder: Path, file: Path, as_json: bool) -> None:
 
 
 def _render_program(console: Console, program: FeatureProgram, output: Path, notes: tuple[str, ...]) -> None:
-    rows = []
-    for entry in program.describe():
-        if entry["kind"] == "category":
-            detail = f"{entry['ids']:,} ids, top: {', '.join(map(str, entry['top']))}"
-        elif entry["kind"] == "indicator":
-            detail = "1 where missing"
-        else:
-            detail = f"fill {entry['fill']:.6g}, mean {entry['center']:.6g}, deviation {1 / entry['scale']:.6g}"
-        rows.append((entry["name"], entry["kind"], f"{entry['missing_share']:.1%}", detail))
+    rows = [
+        (
+            entry["name"],
+            entry["source"],
+            f"{entry['missing_share']:.1%}" if "missing_share" in entry else "",
+            "; ".join(entry["steps"]),
+        )
+        for entry in program.describe()
+    ]
     title = f"{output}: fitted on {program.rows:,} rows"
-    drawn = table(title, ("output", "kind", "missing", "what it does"), rows)
+    drawn = table(title, ("output", "source", "missing", "what it does"), rows)
     drawn.columns[-1].justify = "left"
     console.print(drawn)
     for note in notes:

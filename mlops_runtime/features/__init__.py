@@ -2,7 +2,8 @@
 
 from mlops_runtime.features.fit import FitState, fit_program
 from mlops_runtime.features.infer import InferredSpec, infer_spec
-from mlops_runtime.features.program import FeatureProgram, Matrices
+from mlops_runtime.features.outputs import Matrices
+from mlops_runtime.features.program import FeatureProgram
 from mlops_runtime.features.spec import CategoryFeature, FeatureSpec, NumericFeature
 
 __all__ = [

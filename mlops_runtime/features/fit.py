@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from mlops_runtime.core.errors import ConfigError, EmptyInputError, SchemaError, problem
 from mlops_runtime.data import Column, Schema
-from mlops_runtime.features.columns import native_table
+from mlops_runtime.features.columns import InputColumns, Reading
 from mlops_runtime.features.program import FeatureProgram
 from mlops_runtime.features.spec import Feature, FeatureSpec, NumericFeature
 from mlops_runtime.features.states import CategoryState, NumericState
@@ -49,12 +49,13 @@ class FitState:
 
     def update(self, table: pa.Table, *, first_row: int) -> None:
         """Add a conformed table; `first_row` is its first row's ordinal in the whole data set."""
-        columns = native_table(table, self._schema, self._category)
+        inputs = InputColumns(self._schema, [Reading(name, "code") for name in self._category])
+        columns = inputs.native(table)
         for position, name in enumerate(self._schema.names):
             if name in self._numeric:
                 self._numeric[name].update(columns, position, first_row)
             else:
-                self._category[name].update(columns, position)
+                self._category[name].update(columns, inputs.position(Reading(name, "code")))
         self._rows += columns.num_rows
 
     def merge(self, other: FitState) -> None:
@@ -84,9 +85,7 @@ class FitState:
         sparse = tuple(
             state.freeze(integer=self._schema.column(name).kind != "string") for name, state in self._category.items()
         )
-        program = FeatureProgram(self._schema, dense, sparse, self._rows)
-        _check_output_names(program)
-        return program
+        return FeatureProgram(self._schema, dense, sparse, (), self._rows)
 
 
 def _check_kind(feature: Feature, column: Column) -> None:
@@ -98,18 +97,5 @@ def _check_kind(feature: Feature, column: Column) -> None:
                 got=f"`{column.name}` of kind {column.kind}",
                 where="feature spec",
                 next_step=f"make it a {instead} feature",
-            )
-        )
-
-
-def _check_output_names(program: FeatureProgram) -> None:
-    repeated = {name for name in program.dense_names if program.dense_names.count(name) > 1}
-    if repeated:
-        raise ConfigError(
-            problem(
-                expected="distinct output names",
-                got=f"{', '.join(sorted(repeated))} twice: a column has the name of another's indicator",
-                where="feature spec",
-                next_step="rename the column or switch the indicator off",
             )
         )

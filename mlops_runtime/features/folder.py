@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from mlops_runtime.core.durable import durable_directory, durable_stream
 from mlops_runtime.core.errors import ConfigError, problem
-from mlops_runtime.features.program import FeatureProgram, Matrices
+from mlops_runtime.features.outputs import Matrices
+from mlops_runtime.features.program import FeatureProgram
 
 __all__ = ["read_program_folder", "write_matrices", "write_program"]
 
@@ -42,9 +43,9 @@ def read_program_folder(path: Path) -> FeatureProgram:
 
 
 def write_matrices(path: Path, program: FeatureProgram, matrices: Matrices) -> None:
-    """Write a Parquet file with one column per output; a category that shares a dense name gets the suffix `:id`."""
+    """Write a Parquet file with one column per output."""
     columns = {name: pa.array(matrices.dense[:, position]) for position, name in enumerate(program.dense_names)}
     for position, name in enumerate(program.sparse_names):
-        columns[f"{name}:id" if name in columns else name] = pa.array(matrices.sparse[:, position])
+        columns[name] = pa.array(matrices.sparse[:, position])
     with durable_stream(path) as stream:
         pq.write_table(pa.table(columns), stream)

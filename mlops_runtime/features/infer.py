@@ -10,7 +10,7 @@ import pyarrow as pa
 from mlops_runtime._native import ArrowTable, Moments, VocabularyCounter
 from mlops_runtime.core.errors import EmptyInputError, problem
 from mlops_runtime.data import Column, Schema
-from mlops_runtime.features.columns import native_table
+from mlops_runtime.features.columns import InputColumns
 from mlops_runtime.features.spec import CategoryFeature, Feature, FeatureSpec, NumericFeature
 
 __all__ = ["InferredSpec", "infer_spec"]
@@ -37,7 +37,7 @@ def infer_spec(table: pa.Table, schema: Schema, *, target: str | None, exclude: 
     many values get a least count. Each such decision is a note. Raises EmptyInputError when no column is left.
     """
     candidates = [c for c in schema.columns if c.name != target and c.name not in exclude]
-    columns = native_table(table, Schema(tuple(candidates)), categories=())
+    columns = InputColumns(Schema(tuple(candidates)), readings=()).native(table)
     features: list[Feature] = []
     notes: list[str] = []
     for position, column in enumerate(candidates):

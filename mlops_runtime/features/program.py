@@ -5,72 +5,75 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from mlops_runtime._native import DensePlan, SparsePlan
 from mlops_runtime.core.digest import sha256_bytes
+from mlops_runtime.core.errors import ConfigError, SchemaError, problem
 from mlops_runtime.data import Schema
-from mlops_runtime.features.columns import native_table
-from mlops_runtime.features.vocabulary import FittedVocabulary
+from mlops_runtime.data.schema import listed, repeated_names
+from mlops_runtime.features.columns import InputColumns, check_readings
+from mlops_runtime.features.native import dense_plan, sparse_plan
+from mlops_runtime.features.outputs import BagOutput, DenseCounts, DenseOutput, Matrices, Output, SparseOutput
 
-__all__ = ["DenseOutput", "FeatureProgram", "Matrices", "SparseOutput"]
-
-
-@dataclass(frozen=True, slots=True)
-class DenseOutput:
-    """One column of the dense matrix.
-
-    value: float32((x - center) * scale) with x = `fill` where missing or infinite. indicator: 1 where x is missing.
-    missing: how many of the fitted rows were.
-    """
-
-    name: str
-    column: str
-    kind: Literal["value", "indicator"]
-    fill: float
-    center: float
-    scale: float
-    missing: int
-
-
-@dataclass(frozen=True, slots=True)
-class SparseOutput:
-    """One column of the sparse matrix: the ids of `column` in `vocabulary`."""
-
-    name: str
-    column: str
-    vocabulary: FittedVocabulary
-    missing: int
-
-
-@dataclass(frozen=True, slots=True)
-class Matrices:
-    """What a program makes of N rows: dense float32[N, d] and sparse int64[N, s], both C-contiguous."""
-
-    dense: NDArray[np.float32]
-    sparse: NDArray[np.int64]
+__all__ = ["FeatureProgram"]
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureProgram:
     """A fitted program. Get one from `fit_program` or `from_files`; two programs are equal when their digests are.
 
-    schema: the input columns it reads. rows: how many rows it was fitted on.
+    schema: the input columns it reads. rows: how many rows it was fitted on. Raises ConfigError when two outputs share
+    a name, SchemaError when an output reads a column that is not in the schema or not of a kind that it can read.
     """
 
     schema: Schema
-    dense: tuple[DenseOutput, ...]
+    dense: tuple[DenseOutput | DenseCounts, ...]
     sparse: tuple[SparseOutput, ...]
+    bags: tuple[BagOutput, ...]
     rows: int
+
+    def __post_init__(self) -> None:
+        for output in self.outputs:
+            check_readings(self.schema, output.reads, where=f"output `{output.name}`")
+            self._check_keys(output)
+        repeated = repeated_names([*self.dense_names, *self.sparse_names, *self.bag_names])
+        if repeated:
+            raise ConfigError(
+                problem(
+                    expected="distinct output names",
+                    got=f"{listed(repeated)} twice",
+                    where="feature program",
+                    next_step="give one of the features a `name`, or switch an indicator off",
+                )
+            )
+
+    def _check_keys(self, output: Output) -> None:
+        """Raise SchemaError when a vocabulary has keys of another type than the column."""
+        for vocabulary in output.vocabularies:
+            kind = self.schema.column(output.reads[0].column).kind
+            if (vocabulary.dtype == "utf8") != kind.startswith("string"):
+                raise SchemaError(
+                    problem(
+                        expected=f"a vocabulary for a column of kind {kind}",
+                        got=f"{vocabulary.dtype} keys",
+                        where=f"output `{output.name}`",
+                        next_step="fit the program again",
+                    )
+                )
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """All outputs: dense, sparse, bags."""
+        return (*self.dense, *self.sparse, *self.bags)
 
     @property
     def dense_names(self) -> tuple[str, ...]:
         """The names of the dense matrix's columns."""
-        return tuple(output.name for output in self.dense)
+        return tuple(name for output in self.dense for name in output.names)
 
     @property
     def sparse_names(self) -> tuple[str, ...]:
@@ -78,21 +81,26 @@ class FeatureProgram:
         return tuple(output.name for output in self.sparse)
 
     @property
-    def cardinalities(self) -> tuple[int, ...]:
-        """For each sparse column how many ids there are: its largest id + 1."""
-        return tuple(output.vocabulary.cardinality for output in self.sparse)
+    def bag_names(self) -> tuple[str, ...]:
+        """The names of the bags."""
+        return tuple(output.name for output in self.bags)
 
     @property
-    def categories(self) -> frozenset[str]:
-        """The input columns that are read as codes or texts."""
-        return frozenset(output.column for output in self.sparse)
+    def cardinalities(self) -> tuple[int, ...]:
+        """For each sparse column how many ids there are: its largest id + 1."""
+        return tuple(output.cardinality for output in self.sparse)
+
+    @cached_property
+    def columns(self) -> InputColumns:
+        """Where the executors find each input column."""
+        return InputColumns(self.schema, (reading for output in self.outputs for reading in output.reads))
 
     def transform(self, table: pa.Table) -> Matrices:
         """Run the program on a conformed table of any number of rows. Safe to call from many threads.
 
         Raises SchemaError when the table lacks an input column.
         """
-        columns = native_table(table, self.schema, self.categories)
+        columns = self.columns.native(table)
         rows = columns.num_rows
         dense = self._dense_plan.run(columns) if self.dense else np.empty((rows, 0), np.float32)
         sparse = self._sparse_plan.run(columns) if self.sparse else np.empty((rows, 0), np.int64)
@@ -100,18 +108,11 @@ class FeatureProgram:
 
     @cached_property
     def _dense_plan(self) -> DensePlan:
-        return DensePlan(
-            self._positions(self.dense),
-            np.array([output.kind == "indicator" for output in self.dense], np.uint8),
-            *(np.array([getattr(output, name) for output in self.dense]) for name in ("fill", "center", "scale")),
-        )
+        return dense_plan(self.dense, self.columns)
 
     @cached_property
     def _sparse_plan(self) -> SparsePlan:
-        return SparsePlan(self._positions(self.sparse), [output.vocabulary.native for output in self.sparse])
-
-    def _positions(self, outputs: tuple[DenseOutput, ...] | tuple[SparseOutput, ...]) -> NDArray[np.int32]:
-        return np.array([self.schema.names.index(output.column) for output in outputs], np.int32)
+        return sparse_plan(self.sparse, self.columns)
 
     @cached_property
     def document(self) -> bytes:
@@ -126,11 +127,10 @@ class FeatureProgram:
         return sha256_bytes(self.document)
 
     def to_files(self) -> dict[str, bytes]:
-        """Return `program.json` and one `tables/NNN.arrow` per sparse column."""
-        from mlops_runtime.features.program_file import table_name
+        """Return `program.json` and one `tables/NNN.arrow` per vocabulary and long list of parameters."""
+        from mlops_runtime.features.program_file import write_files
 
-        tables = {table_name(i): output.vocabulary.to_arrow() for i, output in enumerate(self.sparse)}
-        return {"program.json": self.document, **tables}
+        return write_files(self)
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> FeatureProgram:
@@ -140,32 +140,10 @@ class FeatureProgram:
         return read_program(files)
 
     def describe(self) -> list[dict[str, Any]]:
-        """Return one plain dict per output, for tables and model cards."""
-        dense = [
-            {
-                "name": output.name,
-                "column": output.column,
-                "kind": output.kind,
-                "missing_share": output.missing / self.rows if self.rows else 0.0,
-                "fill": output.fill,
-                "center": output.center,
-                "scale": output.scale,
-            }
-            for output in self.dense
-        ]
-        sparse = [
-            {
-                "name": output.name,
-                "column": output.column,
-                "kind": "category",
-                "missing_share": output.missing / self.rows if self.rows else 0.0,
-                "ids": output.vocabulary.cardinality,
-                "rare_keys": len(output.vocabulary.keys) - output.vocabulary.kept,
-                "top": output.vocabulary.keys.slice(0, min(3, output.vocabulary.kept)).to_pylist(),
-            }
-            for output in self.sparse
-        ]
-        return [*dense, *sparse]
+        """Return one plain dict per output, for tables and model cards: its name, source, steps and missing share."""
+        from mlops_runtime.features.describe import describe_output
+
+        return [describe_output(output, self.rows) for output in self.outputs]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FeatureProgram) and other.digest == self.digest

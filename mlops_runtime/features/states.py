@@ -9,7 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_runtime._native import ArrowTable, Moments, QuantileSample, VocabularyCounter
-from mlops_runtime.features.program import DenseOutput, SparseOutput
+from mlops_runtime.features.encoders import VocabularyIds
+from mlops_runtime.features.expression import ColumnValue, Expression, Step
+from mlops_runtime.features.outputs import DenseOutput, SparseOutput
 from mlops_runtime.features.spec import CategoryFeature, NumericFeature
 from mlops_runtime.features.vocabulary import FittedVocabulary
 
@@ -46,10 +48,12 @@ class NumericState:
         feature, missing = self._feature, self._moments.missing
         fill = self._fill()
         center, scale = self._standardisation(fill) if feature.scale == "standard" else (0.0, 1.0)
-        outputs = [DenseOutput(feature.column, feature.column, "value", fill, center, scale, missing)]
+        value = Expression(ColumnValue(feature.column))
+        scaled = value.then(Step("impute", [fill]), Step("affine", [center, scale]))
+        outputs = [DenseOutput(feature.column, scaled, missing)]
         if feature.indicator is True or (feature.indicator == "auto" and missing > 0):
             name = f"{feature.column}:missing"
-            outputs.append(DenseOutput(name, feature.column, "indicator", 0.0, 0.0, 1.0, missing))
+            outputs.append(DenseOutput(name, value.then(Step("is_missing")), missing))
         return outputs
 
     def _fill(self) -> float:
@@ -97,7 +101,7 @@ class CategoryState:
             vocabulary = FittedVocabulary(pa.array([], pa.int64()), np.empty(0, np.int64), 0)
         else:
             vocabulary = FittedVocabulary.freeze(self._counter, min_count=feature.min_count, max_size=feature.max_size)
-        return SparseOutput(feature.column, feature.column, vocabulary, self._counter.missing)
+        return SparseOutput(feature.column, VocabularyIds(feature.column, vocabulary), self._counter.missing)
 
 
 def _median(ascending: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:

@@ -91,6 +91,12 @@ class FittedVocabulary:
         hasher.update(self.counts.astype("<i8").tobytes())
         return hasher.hexdigest()
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FittedVocabulary) and (other is self or other.digest == self.digest)
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
     def to_arrow(self) -> bytes:
         """Return the Arrow IPC file of columns keys, ids and counts."""
         columns = [self.keys, pa.array(self.ids), pa.array(self.counts)]

@@ -51,7 +51,7 @@ def training_facts(config: TrainConfig, prepared: Prepared, timings_s: Mapping[s
             "validation": len(prepared.split.validation),
             "test": len(prepared.split.test),
         },
-        "features": [{"name": f["name"], "column": f["column"]} for f in prepared.program.describe()],
+        "features": [{"name": f["name"], "columns": f["columns"]} for f in prepared.program.describe()],
         "options": _options(config),
         "timings_s": {name: round(seconds, 3) for name, seconds in timings_s.items()},
     }

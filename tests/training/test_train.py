@@ -85,7 +85,7 @@ def test_lineage_leads_from_the_source_to_the_model(claims_csv: Path, home: Path
     facts = lineage["facts"]
     assert facts["sources"]["files"][0]["name"] == claims_csv.name
     assert facts["split"] == {"method": "random, stratified, seed 0", "train": 280, "validation": 60, "test": 60}
-    assert {feature["column"] for feature in facts["features"]} == set(bundle.schema.names)
+    assert {column for feature in facts["features"] for column in feature["columns"]} == set(bundle.schema.names)
     assert facts["versions"]["onnxruntime"]
 
 
