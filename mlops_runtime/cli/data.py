@@ -63,7 +63,7 @@ def inspect(file: Path, as_json: bool) -> None:
 
 
 def _values(column: ColumnProfile) -> str:
-    if column.kind in ("string", "integer"):
+    if column.kind not in ("number", "timestamp"):
         return ", ".join(f"{value} {count:,}" for value, count in column.top)
     if column.kind == "timestamp":
         limits = " … ".join(str(limit)[:10] for limit in (column.minimum, column.maximum) if limit is not None)

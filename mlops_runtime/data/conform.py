@@ -1,18 +1,21 @@
 """The one place that cleans data, so that training, batch scoring and the server all see the same values.
 
 Texts are trimmed and null tokens become null; on a dictionary column only the dictionary is touched. Numbers keep their
-Arrow type; NaN stays NaN (the kernels treat it as missing); times become timestamp[us, UTC].
+Arrow type; NaN stays NaN (the kernels treat it as missing); times become timestamp[us, UTC]; lists become list<string>
+or list<int64>, texts that are JSON arrays included.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops_runtime.core.errors import SchemaError, problem
+from mlops_runtime.data.lists import is_list, parse_lists, to_lists
 from mlops_runtime.data.schema import Column, ColumnKind, Schema, listed, repeated_names
 
 __all__ = ["TIMESTAMP", "conform", "is_text"]
@@ -22,11 +25,13 @@ TIMESTAMP = pa.timestamp("us", "UTC")
 _HAS_ZONE = r"[T ]\d{2}:\d{2}.*(Z|[+-]\d{2}(:?\d{2})?)$"
 
 
-def conform(table: pa.Table, schema: Schema, *, where: str) -> pa.Table:
+def conform(table: pa.Table, schema: Schema, *, where: str, first_row: int = 0) -> pa.Table:
     """Return the schema's columns of `table`, in the schema's order, cleaned and cast to their canonical types.
 
     number: any integer, float or bool type as it came. integer: int64 or uint64. string: utf8, large_utf8 or a
-    dictionary of them. timestamp: timestamp[us, UTC], a time without zone read as UTC. Extra columns are dropped.
+    dictionary of them. timestamp: timestamp[us, UTC], a time without zone read as UTC. string_list: list<string>, each
+    element cleaned like a text. integer_list: list<int64>. Extra columns are dropped.
+    first_row: the place of the table's first row in the data set, from 0, for messages.
     Raises SchemaError, saying `where`, for missing columns and values that cannot be read as the column's kind.
 
     >>> raw = pa.table({"age": [31, 47], "city": [" Dubai", " ?"]})
@@ -37,9 +42,10 @@ def conform(table: pa.Table, schema: Schema, *, where: str) -> pa.Table:
     _check_names(table.column_names, schema, where)
     cleaned = []
     for column in schema.columns:
-        values = _CONFORM[column.kind](_plain(table.column(column.name)), column, schema, where)
+        task = _Task(column, schema, where, first_row)
+        values = _CONFORM[column.kind](_plain(table.column(column.name)), task)
         if not column.nullable and values.null_count:
-            raise _refusal(column, where, expected="no missing value", got=f"{values.null_count} missing")
+            raise task.refusal(expected="no missing value", got=f"{values.null_count} missing")
         cleaned.append(values)
     if not cleaned:
         return table.select([])
@@ -53,6 +59,26 @@ def is_text(data_type: pa.DataType) -> bool:
     return bool(
         pa.types.is_string(data_type) or pa.types.is_large_string(data_type) or pa.types.is_string_view(data_type)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One column to clean, by the rules of its schema, and where it lies, for messages."""
+
+    column: Column
+    schema: Schema
+    where: str
+    first_row: int
+
+    def refusal(self, *, expected: str, got: str) -> SchemaError:
+        return SchemaError(
+            problem(
+                expected=f"{expected} in column `{self.column.name}` (kind {self.column.kind})",
+                got=got,
+                where=self.where,
+                next_step="correct the values or leave the column out",
+            )
+        )
 
 
 def _check_names(present: list[str], schema: Schema, where: str) -> None:
@@ -85,65 +111,88 @@ def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return values.cast(pa.utf8()) if pa.types.is_string_view(values.type) else values
 
 
-def _number(values: pa.ChunkedArray, column: Column, schema: Schema, where: str) -> pa.ChunkedArray:
+def _number(values: pa.ChunkedArray, task: _Task) -> pa.ChunkedArray:
     kind = values.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
         return values
     if pa.types.is_null(kind) or pa.types.is_decimal(kind):
         return values.cast(pa.float64())
     if is_text(kind):
-        return _parse(values, pa.float64(), column, schema, where)
-    raise _refusal(column, where, expected="numbers", got=f"values of type {kind}")
+        return _parse(values, _parse_numbers, task)
+    raise task.refusal(expected="numbers", got=f"values of type {kind}")
 
 
-def _integer(values: pa.ChunkedArray, column: Column, schema: Schema, where: str) -> pa.ChunkedArray:
+def _integer(values: pa.ChunkedArray, task: _Task) -> pa.ChunkedArray:
     kind = values.type
     if pa.types.is_int64(kind) or pa.types.is_uint64(kind):
         return values
     if is_text(kind):
-        return _parse(values, pa.int64(), column, schema, where)
+        return _parse(values, functools.partial(pc.cast, target_type=pa.int64()), task)
     if pa.types.is_null(kind) or pa.types.is_integer(kind):
         return values.cast(pa.int64())
     if pa.types.is_floating(kind):
         try:
             return pc.if_else(pc.is_nan(values), None, values).cast(pa.int64())
         except pa.ArrowInvalid as error:
-            raise _refusal(column, where, expected="whole numbers", got=str(error)) from error
-    raise _refusal(column, where, expected="whole numbers", got=f"values of type {kind}")
+            raise task.refusal(expected="whole numbers", got=str(error)) from error
+    raise task.refusal(expected="whole numbers", got=f"values of type {kind}")
 
 
-def _string(values: pa.ChunkedArray, column: Column, schema: Schema, where: str) -> pa.ChunkedArray:
+def _string(values: pa.ChunkedArray, task: _Task) -> pa.ChunkedArray:
     kind = values.type
     if is_text(kind):
         try:
-            return _clean(values, schema)
+            return _clean(values, task.schema)
         except pa.ArrowInvalid as error:
-            raise _refusal(column, where, expected="valid UTF-8", got=str(error)) from error
+            raise task.refusal(expected="valid UTF-8", got=str(error)) from error
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind) or values.null_count == len(values):
         return values.cast(pa.utf8())
     if pa.types.is_floating(kind) and pc.all(pc.is_nan(values), skip_nulls=True).as_py():
         return pa.chunked_array([pa.nulls(len(values), pa.utf8())])
-    raise _refusal(column, where, expected="texts", got=f"values of type {kind}")
+    raise task.refusal(expected="texts", got=f"values of type {kind}")
 
 
-def _timestamp(values: pa.ChunkedArray, column: Column, schema: Schema, where: str) -> pa.ChunkedArray:
+def _timestamp(values: pa.ChunkedArray, task: _Task) -> pa.ChunkedArray:
     kind = values.type
     if is_text(kind):
-        return _parse(values, TIMESTAMP, column, schema, where)
+        return _parse(values, _parse_times, task)
     if pa.types.is_null(kind) or (pa.types.is_temporal(kind) and not pa.types.is_time(kind)):
         try:
             naive_safe = values.cast(pa.timestamp("us")) if pa.types.is_date(kind) else values
             return naive_safe.cast(TIMESTAMP, safe=False)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise _refusal(column, where, expected="times", got=str(error)) from error
-    raise _refusal(column, where, expected="times (ISO 8601)", got=f"values of type {kind}")
+            raise task.refusal(expected="times", got=str(error)) from error
+    raise task.refusal(expected="times (ISO 8601)", got=f"values of type {kind}")
 
 
-_CONFORM: dict[ColumnKind, Callable[[pa.ChunkedArray, Column, Schema, str], pa.ChunkedArray]] = {
+def _lists(values: pa.ChunkedArray, task: _Task, element: pa.DataType) -> pa.ChunkedArray:
+    kind = values.type
+    if is_text(kind):
+        return _parse(values, functools.partial(parse_lists, element=element), task)
+    if values.null_count == len(values):
+        return pa.chunked_array([pa.nulls(len(values), pa.list_(element))])
+    readable = is_text if pa.types.is_string(element) else pa.types.is_integer
+    if not is_list(kind) or not (readable(kind.value_type) or pa.types.is_null(kind.value_type)):
+        raise task.refusal(expected=f"lists of {element} values", got=f"values of type {kind}")
+    try:
+        chunks = [to_lists(chunk, lambda found: _elements(found, element, task.schema)) for chunk in values.chunks]
+    except pa.ArrowInvalid as error:
+        raise task.refusal(expected=f"lists of {element} values", got=str(error)) from error
+    return pa.chunked_array(chunks, pa.list_(element))
+
+
+def _elements(values: pa.Array, element: pa.DataType, schema: Schema) -> pa.Array:
+    plain = values.cast(element)
+    return _clean_texts(plain, schema) if pa.types.is_string(element) else plain
+
+
+_CONFORM: dict[ColumnKind, Callable[[pa.ChunkedArray, _Task], pa.ChunkedArray]] = {
     "number": _number,
     "integer": _integer,
     "string": _string,
     "timestamp": _timestamp,
+    "string_list": functools.partial(_lists, element=pa.utf8()),
+    "integer_list": functools.partial(_lists, element=pa.int64()),
 }
 
 
@@ -178,21 +227,39 @@ def _clean_dictionary(chunk: pa.DictionaryArray, schema: Schema) -> pa.Dictionar
     )
 
 
-def _parse(values: pa.ChunkedArray, target: pa.DataType, column: Column, schema: Schema, where: str) -> pa.ChunkedArray:
-    """Read texts as numbers or times, each distinct text once."""
-    cleaned = _clean(values, schema)
+def _parse(values: pa.ChunkedArray, parse: Callable[[pa.Array], pa.Array], task: _Task) -> pa.ChunkedArray:
+    """Read texts as numbers, times or lists, each distinct text once."""
+    cleaned = _clean(values, task.schema)
     encoded = cleaned if pa.types.is_dictionary(cleaned.type) else cleaned.dictionary_encode()
     whole = encoded.unify_dictionaries().combine_chunks()
     if isinstance(whole, pa.ChunkedArray):  # no chunk at all
-        return pa.chunked_array([], target)
+        return pa.chunked_array([], parse(pa.array([], pa.utf8())).type)
     try:
-        parsed = _parse_times(whole.dictionary) if target == TIMESTAMP else whole.dictionary.cast(target)
+        parsed = parse(whole.dictionary)
     except pa.ArrowInvalid as error:
-        bad = _first_unreadable(whole.dictionary, target)
-        row = pc.index(cleaned.cast(pa.utf8()), bad).as_py()
+        bad = _first_unreadable(whole.dictionary, parse)
+        row = task.first_row + pc.index(cleaned.cast(pa.utf8()), bad).as_py()
         got = f"{bad!r} in row {row + 1}"
-        raise _refusal(column, where, expected=f"values of kind {column.kind}", got=got) from error
-    return pa.chunked_array([parsed.take(whole.indices)])
+        raise task.refusal(expected=f"values of kind {task.column.kind}", got=got) from error
+    return pa.chunked_array([_clean_parsed(parsed, task).take(whole.indices)])
+
+
+def _clean_parsed(parsed: pa.Array, task: _Task) -> pa.Array:
+    """Clean the texts inside lists, too: a list means the same however it came."""
+    if task.column.kind != "string_list":
+        return parsed
+    return to_lists(parsed, lambda texts: _clean_texts(texts, task.schema))
+
+
+def _parse_numbers(texts: pa.Array) -> pa.Array:
+    try:
+        return texts.cast(pa.float64())
+    except pa.ArrowInvalid:
+        try:
+            return texts.cast(pa.bool_()).cast(pa.float64())
+        except pa.ArrowInvalid:
+            pass
+        raise
 
 
 def _parse_times(texts: pa.Array) -> pa.Array:
@@ -202,22 +269,11 @@ def _parse_times(texts: pa.Array) -> pa.Array:
     return pc.coalesce(zoned, naive)
 
 
-def _first_unreadable(texts: pa.Array, target: pa.DataType) -> str:
+def _first_unreadable(texts: pa.Array, parse: Callable[[pa.Array], pa.Array]) -> str:
     for position in range(len(texts)):
         one = texts.slice(position, 1)
         try:
-            _parse_times(one) if target == TIMESTAMP else one.cast(target)
+            parse(one)
         except pa.ArrowInvalid:
             return str(one[0].as_py())
     raise AssertionError("the caller saw a text that cannot be read")
-
-
-def _refusal(column: Column, where: str, *, expected: str, got: str) -> SchemaError:
-    return SchemaError(
-        problem(
-            expected=f"{expected} in column `{column.name}` (kind {column.kind})",
-            got=got,
-            where=where,
-            next_step="correct the values or leave the column out",
-        )
-    )

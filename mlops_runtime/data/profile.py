@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -28,7 +28,8 @@ Value = float | str | None
 class ColumnProfile:
     """One column in figures. minimum, mean, maximum: of the finite values; ISO texts for timestamps, None for texts.
 
-    missing: null, NaN or null token. top: the most frequent values and their counts, texts and codes only. histogram:
+    missing: null, NaN or null token. top: the most frequent values and their counts, texts and codes only; of a list
+    column, distinct and top are those of its elements. histogram:
     counts over 16 equal slices from minimum to maximum, empty when they are equal or there are none.
     """
 
@@ -60,9 +61,12 @@ def profile(table: pa.Table, schema: Schema) -> tuple[ColumnProfile, ...]:
 
 
 def _profile_column(values: pa.ChunkedArray, column: Column) -> ColumnProfile:
+    if column.kind in ("number", "timestamp"):
+        return _profile_numbers(values, column)
     if column.kind in ("string", "integer"):
         return _profile_codes(values, column)
-    return _profile_numbers(values, column)
+    elements = _profile_codes(pc.list_flatten(values), column)
+    return replace(elements, rows=len(values), missing=values.null_count)
 
 
 def _profile_codes(values: pa.ChunkedArray, column: Column) -> ColumnProfile:

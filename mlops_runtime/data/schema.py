@@ -11,7 +11,7 @@ from mlops_runtime.core.errors import SchemaError, problem
 
 __all__ = ["DEFAULT_NULL_TOKENS", "Column", "ColumnKind", "Schema", "listed", "repeated_names"]
 
-ColumnKind = Literal["number", "integer", "string", "timestamp"]
+ColumnKind = Literal["number", "integer", "string", "timestamp", "string_list", "integer_list"]
 
 DEFAULT_NULL_TOKENS = ("", "?", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None")
 _MAX_NAME = 1024  # what a server accepts as the name of an input
@@ -20,7 +20,11 @@ _SHOWN_NAME = 40
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `integer` is for values beyond 2**53, which a float cannot hold; all other numbers are `number`."""
+    """One column. `integer` is for values beyond 2**53, which a float cannot hold; all other numbers are `number`.
+
+    `string_list` and `integer_list` hold any number of texts or whole numbers in each row; as a text (in CSV, in a
+    request) such a value is a JSON array.
+    """
 
     name: str
     kind: ColumnKind

@@ -20,6 +20,7 @@ from mlops_runtime.core.digest import from_hex_float, hex_float, sha256_bytes
 from mlops_runtime.core.durable import durable_directory
 from mlops_runtime.core.errors import DataError, IntegrityError
 from mlops_runtime.core.lineage import Edge
+from mlops_runtime.data.schema import ColumnKind
 from mlops_runtime.governance.signing import Signature, sign, verify
 from mlops_runtime.registry.manifest import (
     DatasetRef,
@@ -52,7 +53,14 @@ _KINDS = {
     "lineage.json": "lineage",
     "card.md": "card",
 }
-_DATATYPES: dict[str, RequestType] = {"number": "FP64", "integer": "INT64", "string": "BYTES", "timestamp": "BYTES"}
+_DATATYPES: dict[ColumnKind, RequestType] = {
+    "number": "FP64",
+    "integer": "INT64",
+    "string": "BYTES",
+    "timestamp": "BYTES",  # ISO 8601
+    "string_list": "BYTES",  # a JSON array in each element
+    "integer_list": "BYTES",
+}
 
 
 @dataclass(frozen=True, slots=True)

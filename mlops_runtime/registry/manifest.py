@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mlops_runtime.core.digest import canonical_json
 from mlops_runtime.core.errors import DataError, IntegrityError, problem
+from mlops_runtime.data.schema import ColumnKind
 
 __all__ = [
     "FORMAT_VERSION",
@@ -46,7 +47,7 @@ class Input:
 
     name: str
     datatype: RequestType
-    kind: Literal["number", "integer", "string", "timestamp"]
+    kind: ColumnKind
     nullable: bool
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from mlops_runtime.data.schema import ColumnKind
 from mlops_runtime.monitoring.summary import CategoricalSummary
 from mlops_runtime.registry import Bundle
 
@@ -17,7 +18,14 @@ __all__ = ["curl_command", "example_request"]
 
 _DIGITS = 4
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_FALLBACK: dict[str, str | int] = {"number": 0, "integer": 0, "string": "-", "timestamp": _EPOCH.isoformat()}
+_FALLBACK: dict[ColumnKind, str | int] = {
+    "number": 0,
+    "integer": 0,
+    "string": "-",
+    "timestamp": _EPOCH.isoformat(),
+    "string_list": "[]",
+    "integer_list": "[]",
+}
 
 
 def example_request(bundle: Bundle) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def test_columns_no_kernel_reads_are_left_out_by_name(tmp_path):
     table = pa.table(
         {
             "d": pa.array([Decimal("1.5")]),
-            "l": [[1]],
+            "l": [[1.5]],
             "st": [{"a": 1}],
             "du": pa.array([dt.timedelta(1)]),
             "by": [b"x"],
