@@ -2,18 +2,43 @@
 
 from mlops_runtime.features.fit import FitState, fit_program
 from mlops_runtime.features.infer import InferredSpec, infer_spec
-from mlops_runtime.features.outputs import Matrices
+from mlops_runtime.features.outputs import Matrices, RaggedIds
 from mlops_runtime.features.program import FeatureProgram
-from mlops_runtime.features.spec import CategoryFeature, FeatureSpec, NumericFeature
+from mlops_runtime.features.spec import (
+    BucketFeature,
+    CategoryFeature,
+    Combination,
+    DateFeature,
+    Feature,
+    FeatureSpec,
+    FrequencyFeature,
+    HashFeature,
+    ListFeature,
+    NgramFeature,
+    NumericFeature,
+    OneHotFeature,
+    TargetFeature,
+)
 
 __all__ = [
+    "BucketFeature",
     "CategoryFeature",
+    "Combination",
+    "DateFeature",
+    "Feature",
     "FeatureProgram",
     "FeatureSpec",
     "FitState",
+    "FrequencyFeature",
+    "HashFeature",
     "InferredSpec",
+    "ListFeature",
     "Matrices",
+    "NgramFeature",
     "NumericFeature",
+    "OneHotFeature",
+    "RaggedIds",
+    "TargetFeature",
     "fit_program",
     "infer_spec",
 ]

@@ -16,9 +16,9 @@ _SHOWN_KEYS = 3
 
 
 def describe_output(output: Output, rows: int) -> dict[str, Any]:
-    """Return one output as a plain dict: name, matrix, columns, source, steps, ids and missing_share, where it has them.
+    """Return one output as a plain dict: name, columns, matrix, source and steps in words; ids and missing_share.
 
-    rows: how many rows the program was fitted on. source and steps are words.
+    rows: how many rows the program was fitted on.
     """
     described: dict[str, Any] = {"name": output.name, "columns": [reading.column for reading in output.reads]}
     if isinstance(output, DenseOutput):

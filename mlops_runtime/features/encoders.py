@@ -159,7 +159,8 @@ class Bag:
 
     tokens: "list" takes a list column's elements, missing ones skipped; "characters" n-grams of Unicode code points and
     "words" n-grams of runs without whitespace, joined by one space, `shortest` to `longest` of them. lower: ASCII
-    letters are lower-cased first. encoder: ids of a vocabulary, or of a hash. Raises ShapeError for lengths out of range.
+    letters are lower-cased first. encoder: ids of a vocabulary, or of a hash. Raises ShapeError for lengths out of
+    range.
     """
 
     column: str

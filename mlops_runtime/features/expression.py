@@ -56,8 +56,8 @@ DATE_PARTS: tuple[DatePart, ...] = get_args(DatePart)
 class Step:
     """One step of an expression, equal to another with the same name and the same bits of parameters.
 
-    parameters: float64[k], kept as a read-only copy, every NaN with the same bits. Raises ShapeError for an unknown name, a wrong number of
-    parameters, or values that the step does not allow (a bound that is no number, edges that do not increase …).
+    parameters: float64[k], kept as a read-only copy, every NaN with the same bits. Raises ShapeError for an unknown
+    name, a wrong number of parameters, or values that the step does not allow (edges that do not increase, infinities).
 
     >>> Step("affine", [20.0, 0.5])
     Step('affine', [20.0, 0.5])

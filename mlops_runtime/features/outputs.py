@@ -142,7 +142,7 @@ class RaggedIds:
 
 @dataclass(frozen=True, slots=True)
 class Matrices:
-    """What a program makes of N rows: dense float32[N, d] and sparse int64 or int32[N, s], both C-contiguous, and bags."""
+    """What a program makes of N rows: dense float32[N, d], sparse int64[N, s] (or int32), C-contiguous, and bags."""
 
     dense: NDArray[np.float32]
     sparse: NDArray[np.int64] | NDArray[np.int32]

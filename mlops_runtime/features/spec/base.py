@@ -1,0 +1,64 @@
+"""What every kind of feature has: strict fields, a name, and the columns it reads."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from mlops_runtime.features.columns import Reading
+
+__all__ = ["BaseFeature", "Buckets", "MaxSize", "MinCount", "Seed", "Several", "Strict", "as_tuple"]
+
+_Item = TypeVar("_Item")
+
+
+def as_tuple(value: object) -> object:
+    """Return a list, as YAML has it, as a tuple; anything else as it is."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+Several = Annotated[tuple[_Item, ...], BeforeValidator(as_tuple)]
+
+MinCount = Annotated[int, Field(ge=1)]
+MaxSize = Annotated[int, Field(ge=1, le=1 << 24)]
+Buckets = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Seed = Annotated[int, Field(ge=0, le=2**53 - 1)]
+
+
+class Strict(BaseModel):
+    """A value that is checked once and never changes: no conversion, no unknown field, no NaN."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class BaseFeature(Strict):
+    """name: what its outputs are called; without one, a name is made of its columns."""
+
+    name: str | None = Field(default=None, min_length=1)
+
+    @property
+    def output_name(self) -> str:
+        """The name of its output, or what the names of its outputs begin with."""
+        return self.name if self.name is not None else self.default_name
+
+    @property
+    @abstractmethod
+    def default_name(self) -> str:
+        """The name made of its columns."""
+
+    @property
+    def names_outputs(self) -> str:
+        """A pattern of its outputs' names: two features of one specification never share it."""
+        return self.output_name
+
+    @property
+    @abstractmethod
+    def reads(self) -> tuple[Reading, ...]:
+        """The columns it reads when it is applied, and how."""
+
+    @property
+    def target_column(self) -> str | None:
+        """A column it reads only while it is fitted."""
+        return None
