@@ -9,7 +9,8 @@
     ├── CapacityError         a limit of memory, disk or queue was reached
     ├── IntegrityError        bytes do not match their recorded digest
     ├── RegistryError         an unknown name, version or alias, or a conflicting change
-    └── PolicyError           a gate or an access rule refused (exit code 3)
+    ├── PolicyError           a gate or an access rule refused (exit code 3)
+    └── UnsupportedExport     a format cannot say what was to be exported to it
 
 A message says what was expected, what came, where, and what to do next; `problem` builds it in that order.
 """
@@ -27,6 +28,7 @@ __all__ = [
     "RegistryError",
     "SchemaError",
     "ShapeError",
+    "UnsupportedExport",
     "problem",
 ]
 
@@ -75,6 +77,10 @@ class PolicyError(MlrtError):
     """A gate or an access rule refused."""
 
     exit_code = 3
+
+
+class UnsupportedExport(MlrtError):
+    """A format cannot say what was to be exported to it."""
 
 
 def problem(*, expected: str, got: str, where: str, next_step: str) -> str:
