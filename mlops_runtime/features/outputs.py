@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,5 +146,26 @@ class Matrices:
     """What a program makes of N rows: dense float32[N, d], sparse int64[N, s] (or int32), C-contiguous, and bags."""
 
     dense: NDArray[np.float32]
-    sparse: NDArray[np.int64] | NDArray[np.int32]
+    sparse: NDArray[Any]
     bags: Mapping[str, RaggedIds] = field(default_factory=dict)
+
+    def first(self, rows: int, dense_width: int, sparse_width: int, ids: str) -> Matrices:
+        """Return a view of the first rows, as buffers of these widths and this type of ids.
+
+        Raises ShapeError when they are smaller, or otherwise shaped.
+        """
+        dense = _first("dense", self.dense, rows, dense_width, "float32")
+        return Matrices(dense, _first("sparse", self.sparse, rows, sparse_width, ids))
+
+
+def _first(name: str, matrix: NDArray[Any], rows: int, width: int, dtype: str) -> NDArray[Any]:
+    if matrix.ndim == 2 and len(matrix) >= rows and matrix.shape[1] == width and matrix.dtype == dtype:
+        return matrix[:rows]
+    raise ShapeError(
+        problem(
+            expected=f"{dtype}[{rows} or more, {width}]",
+            got=f"{matrix.dtype}{list(matrix.shape)}",
+            where=f"out.{name}",
+            next_step="pass what an earlier transform of as many rows returned",
+        )
+    )

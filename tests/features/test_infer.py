@@ -63,6 +63,35 @@ def test_texts_of_many_values_get_a_least_count_and_a_note():
     assert "600 distinct values" in result.notes[0]
 
 
+def test_lists_are_multi_hot():
+    tags = [["a", "b"], [], None, ["a", None]] * (ROWS // 4)
+    codes = [[i % 300] for i in range(ROWS * 2)]
+    assert kinds(inferred({"tags": tags, "n": [i % 7 for i in range(ROWS)]})) == {"tags": "list", "n": "numeric"}
+    assert "300 distinct elements: the 256 most frequent" in inferred({"codes": codes}).notes[0]
+
+
+def test_a_list_without_elements_is_left_out():
+    result = inferred({"tags": pa.array([[]] * ROWS, pa.list_(pa.utf8())), "n": [i % 7 for i in range(ROWS)]})
+    assert "its lists are empty" in result.notes[0]
+
+
+@pytest.mark.parametrize("rows", [1, 7, 100, ROWS])
+def test_batches_give_the_specification_of_the_whole(rows):
+    table = pa.table(
+        {
+            "row": range(-5, ROWS - 5),
+            "nearly": [-5, *range(-5, ROWS - 6)],
+            "city": ["Dubai", "Wien", None, "Oslo"] * (ROWS // 4),
+            "n": [i / 3 for i in range(ROWS)],
+        }
+    )
+    schema = Schema(infer_columns(table).columns)
+    whole = infer_spec(conform(table, schema, where="test"), schema, target=None)
+    parts = [conform(table.slice(begin, rows), schema, where="test") for begin in range(0, ROWS, rows)]
+    assert infer_spec(iter(parts), schema, target=None) == whole
+    assert kinds(whole) == {"nearly": "numeric", "city": "category", "n": "numeric"}
+
+
 def test_target_and_excluded_columns_are_not_used():
     columns = {name: [0, 1] * (ROWS // 2) for name in ("a", "y", "z")}
     assert kinds(inferred(columns, target="y", exclude=("z",))) == {"a": "numeric"}
