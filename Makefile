@@ -8,6 +8,7 @@ PYTHON ?= $(firstword $(wildcard /usr/bin/python3.11) python3.11)
 VENV ?= .venv
 BIN := $(VENV)/bin
 SOAK ?= 50
+TRITON := 3.6.0 3.9.0
 # torch's CPU build lives on an index of its own; where that is out of reach, pip's configured sources have to hold one.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
@@ -28,7 +29,7 @@ define quietly
 @{ $(2); } >$(LOG) 2>&1 || { tail -n 40 $(LOG); echo "failed: $(1) (all of it: $(LOG))"; exit 1; }
 endef
 
-.PHONY: help demo test setup lint bench soak sanitize constraints clean
+.PHONY: help demo test setup lint bench soak sanitize triton constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +60,12 @@ soak: setup ## The seeded campaigns, SOAK times longer than in `make test` (defa
 sanitize: setup ## The kernel tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@tests/kernels/sanitize
 
+triton: setup $(TRITON:%=.triton/%) ## The Triton versions whose kernels are tested without a GPU (1.6 GB)
+	@true
+
+.triton/%:
+	$(call quietly,Triton $*,$(BIN)/pip install --no-deps --target $@.new triton==$* && mv $@.new $@)
+
 constraints: ## Pin anew everything that demo and test install, as constraints.txt
 	$(call quietly,a clean environment,rm -rf build/constraints && $(PYTHON) -m venv build/constraints)
 	$(call quietly,the newest release of everything,env -u PIP_CONSTRAINT build/constraints/bin/pip install \
@@ -68,7 +75,7 @@ constraints: ## Pin anew everything that demo and test install, as constraints.t
 	@mv build/constraints.txt constraints.txt && git diff --stat -- constraints.txt
 
 clean: ## Remove what make made: the environment, builds, caches
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .triton build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@.ci/packages build

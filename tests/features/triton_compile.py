@@ -1,0 +1,87 @@
+"""Compile the Triton kernels ahead of time for a GPU that is not here, and print what ptxas made of them, as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+from mlops_runtime.kernels.dense.triton import dense_kernel, flatten
+from mlops_runtime.kernels.dense.triton_steps import STEPS
+from mlops_runtime.kernels.hash.triton import hash_ids_kernel
+
+_TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
+_COMMON = (("impute", (1.0,)), ("log1p", ()), ("affine", (0.0, 1.0)))
+_COUNTS = {
+    "impute": 1,
+    "clip": 2,
+    "affine": 2,
+    "yeo_johnson": 1,
+    "equals": 1,
+    "table": 8,
+    "bucket": 9,
+    "interpolate": 8,
+}
+
+
+def _dense(outputs: list[Any]) -> ASTSource:
+    program, starts, _ = flatten(outputs)
+    pointers = {"columns_ptr": "*fp32", "parameters_ptr": "*fp64", "out_ptr": "*fp32", "rows": "i32"}
+    constants = {"PROGRAM": program, "STARTS": starts, "BLOCK": 128}
+    return _source(dense_kernel, pointers, constants)
+
+
+def _hash(parts: int) -> ASTSource:
+    pointers = {"columns_ptr": "*i64", "missing_ptr": "*u8", "seed_ptr": "*u64", "out_ptr": "*i64"}
+    return _source(hash_ids_kernel, {**pointers, "rows": "i32", "buckets": "i32"}, {"PARTS": parts, "BLOCK": 1024})
+
+
+def _source(kernel: Any, arguments: dict[str, str], constants: dict[str, Any]) -> ASTSource:
+    signature = {**arguments, **dict.fromkeys(constants, "constexpr")}
+    aligned = {(place,): [["tt.divisibility", 16]] for place, kind in enumerate(arguments.values()) if kind[0] == "*"}
+    return ASTSource(fn=kernel, signature=signature, constexprs=constants, attrs=aligned)
+
+
+def _resources(source: ASTSource, capability: int) -> dict[str, Any]:
+    options = {"enable_fp_fusion": False}
+    compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        Path(file.name).write_bytes(compiled.asm["cubin"])
+        usage = _tool("cuobjdump", "--dump-resource-usage", file.name)
+        code = _tool("nvdisasm", "--no-dataflow", file.name)
+    return {
+        "registers": int(re.findall(r"REG:(\d+)", usage)[-1]),
+        "spilled_bytes": int(re.findall(r"STACK:(\d+)", usage)[-1]) + int(re.findall(r"LOCAL:(\d+)", usage)[-1]),
+        "fused": len(re.findall(r"\bfma\.rn\.f64", compiled.asm["ptx"])),
+        "wide_stores": len(re.findall(r"STG\.E\.(?:\w+\.)*128", code)),
+        "wide_loads": len(re.findall(r"LDG\.E\.(?:\w+\.)*128", code)),
+    }
+
+
+def _tool(name: str, *arguments: str) -> str:
+    return subprocess.run([_TOOLS / name, *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def main() -> None:
+    every_step = [("column", 0, 0, ((name, (1.0,) * _COUNTS.get(name, 0)),)) for name in STEPS]
+    sources = {
+        "dense of 13 columns": _dense([("column", j, 0, _COMMON) for j in range(13)]),
+        "dense of 16 columns": _dense([("column", j, 0, _COMMON) for j in range(16)]),
+        "dense of every step": _dense([*every_step, ("divide", 0, 1, ())]),
+        "hash": _hash(1),
+        "hash of a cross": _hash(2),
+    }
+    found = {name: _resources(source, int(sys.argv[1])) for name, source in sources.items()}
+    json.dump({"triton": triton.__version__, "kernels": found}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
