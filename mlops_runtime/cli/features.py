@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from mlops_runtime.cli.export import export
 from mlops_runtime.cli.output import emit, json_option, refuse, stage_progress, table
 from mlops_runtime.core.errors import PolicyError, problem
 
@@ -22,6 +23,9 @@ _SPEC = "spec.yaml"
 @click.group()
 def features() -> None:
     """Fit feature programs, apply them, prove that the executors agree."""
+
+
+features.add_command(export)
 
 
 @features.command(epilog="Example: mlrt features fit customers.csv --target churned -o program")

@@ -11,7 +11,9 @@ measurement.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ from numpy.typing import NDArray
 from mlops_runtime.core.errors import DataError, ShapeError
 from mlops_runtime.core.settings import settings
 
-__all__ = ["Scorer"]
+__all__ = ["GraphPort", "GraphRunner", "Scorer"]
 
 _BLOCK_ROWS = 2048
 _NOWHERE = (
@@ -104,3 +106,32 @@ class Scorer:
             feed = {name: np.repeat(matrix, 2, axis=0) for name, matrix in feed.items()}
         score: NDArray[np.float32] = self._session.run(["score"], feed)[0]
         return score[:rows]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphPort:
+    """An input or output of a graph: its name, ONNX Runtime's word for its type, its shape (a text is a free size)."""
+
+    name: str
+    type: str
+    shape: tuple[int | str, ...]
+
+
+class GraphRunner:
+    """Any ONNX graph, run as it is on the CPU with one thread: what an export is checked with. Thread-safe.
+
+    Raises DataError when the bytes are no model that ONNX Runtime accepts.
+    """
+
+    def __init__(self, onnx: bytes) -> None:
+        self._session = _open_session(onnx)
+        self.inputs, self.outputs = (
+            tuple(GraphPort(node.name, node.type, tuple(node.shape)) for node in nodes)
+            for nodes in (self._session.get_inputs(), self._session.get_outputs())
+        )
+
+    def run(self, feed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return every output by name. feed: one array for each input; names that are no input are left out."""
+        names = [port.name for port in self.outputs]
+        given = {port.name: feed[port.name] for port in self.inputs}
+        return dict(zip(names, self._session.run(names, given), strict=True))
