@@ -5,7 +5,7 @@ Arrow in: every `update`, `encode` and `run` takes an `ArrowTable`, a zero-copy 
 All kernels release the GIL and split rows over the thread pool; results do not depend on the thread count or the ISA.
 """
 
-from typing import Protocol, final, type_check_only
+from typing import Literal, Protocol, final, overload, type_check_only
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,28 +165,101 @@ class Vocabulary:
     def __len__(self) -> int: ...
 
 @final
-class DensePlan:
-    """Impute and standardise columns into one row-major float32 matrix, in one pass over each column.
+class Expression:
+    """One float64 per row: a source followed by steps. NaN is missing.
 
-    Output j comes from column `columns[j]`. kind 0 (value): float32((x - center) * scale) with x = fill when missing or
-    infinite, computed in float64, clamped to the float32 range. kind 1 (indicator): 1 when x is missing, else 0.
+    operation: "column", the value of columns[0] (a time in microseconds since 1970); "add", "subtract", "multiply" or
+    "divide" of columns[0] and columns[1], NaN if either is missing; "id" of columns[0] in `vocabulary`.
+
+    A step is a name and float64 parameters. A finite x never becomes NaN but where it says so; NaN stays NaN but in
+    impute, equals and is_missing.
+
+        impute [fill]             `fill` where x is missing or infinite
+        clip [low, high]          low where x < low, high where x > high
+        log1p                     log(1 + x); below -1 + 2**-53, of that
+        signed_log1p              log1p(abs(x)) with the sign of x
+        sqrt                      0 where x < 0
+        yeo_johnson [a]           Yeo and Johnson (2000): of the sign of x, with L = log1p(abs(x)) and b = a if x >= 0
+                                  else 2 - a: L if b is 0, else expm1(b * L) / b
+        affine [center, scale]    (x - center) * scale, scale not 0
+        interpolate [x_0 .., y_0 ..]  y_i + (x - x_i) * ((y_{i+1} - y_i) / (x_{i+1} - x_i)), x clipped to the knots, i the
+                                  last knot <= x, but the last but one at most
+        bucket [edge_0 ..]        how many edges are <= x
+        table [v_0 ..]            v_x; NaN if x is no whole number among the positions
+        equals [k]                1 where x == k, else 0
+        is_missing                1 where x is NaN, else 0
+        local_time [t_0 .., o_0 ..]  x + o_i, i the last with t_i <= x, the first if none is
+        date_year, date_quarter, date_month, date_day, date_day_of_week (Monday 0), date_day_of_year (1 ..),
+        date_week (ISO 8601), date_hour, date_minute, date_second, date_minute_of_day
+                                  of the time x in the proleptic Gregorian calendar; NaN outside the years 1 to 9999
     """
 
     def __init__(
         self,
-        columns: NDArray[np.int32],
-        kind: NDArray[np.uint8],
-        fill: NDArray[np.float64],
-        center: NDArray[np.float64],
-        scale: NDArray[np.float64],
-    ) -> None: ...
+        columns: list[int],
+        operation: str,
+        steps: list[tuple[str, NDArray[np.float64]]],
+        vocabulary: Vocabulary | None = None,
+    ) -> None:
+        """Raises ValueError, naming the step, for parameters it does not take."""
+
+    def evaluate(self, table: ArrowTable) -> NDArray[np.float64]:
+        """Return float64[rows]. ValueError, naming the column, when the table does not suit the source."""
+
+@final
+class DensePlan:
+    """Expressions into one row-major float32 matrix, in one pass over each input column.
+
+    float32(clamp(x, -max, max)) of each expression's x, max that of float32; NaN stays NaN. Neighbours that start with
+    the same source and steps compute them once.
+    """
+
+    def __init__(self, outputs: list[Expression]) -> None: ...
+    @property
+    def width(self) -> int:
+        """How many columns the matrix has."""
+
     def run(self, table: ArrowTable, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """Return float32[rows, outputs], C-contiguous, 64-byte aligned; written into `out` when given."""
+        """Return float32[rows, width], C-contiguous, 64-byte aligned; written into `out` when given."""
+
+@final
+class VocabularyIds:
+    """The ids of a column's keys in a vocabulary."""
+
+    def __init__(self, column: int, vocabulary: Vocabulary) -> None: ...
+
+@final
+class HashIds:
+    """The ids of a column's keys, or of the cross of two columns or more, by their hash (`hash_values`).
+
+    id = 0 when missing, else 1 + (((h >> 32) * buckets) >> 32).
+    """
+
+    def __init__(self, columns: list[int], buckets: int, seed: int) -> None:
+        """1 <= buckets < 2**31, 0 <= seed < 2**64. ValueError for other buckets or no column."""
 
 @final
 class SparsePlan:
-    """Encode columns by their vocabularies into one row-major int64 matrix."""
+    """Encode columns as ids into one row-major matrix: one encoder per output column."""
 
-    def __init__(self, columns: NDArray[np.int32], vocabularies: list[Vocabulary]) -> None: ...
-    def run(self, table: ArrowTable, out: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
-        """Return int64[rows, outputs], C-contiguous."""
+    def __init__(self, encoders: list[VocabularyIds | HashIds]) -> None: ...
+    @overload
+    def run(
+        self, table: ArrowTable, out: NDArray[np.int64] | None = None, dtype: Literal["int64"] = "int64"
+    ) -> NDArray[np.int64]:
+        """Return ids[rows, outputs], C-contiguous, written into `out` when given.
+
+        ValueError, naming the encoder, when int32 cannot hold its ids.
+        """
+
+    @overload
+    def run(
+        self, table: ArrowTable, out: NDArray[np.int32] | None = None, *, dtype: Literal["int32"]
+    ) -> NDArray[np.int32]: ...
+
+def hash_values(table: ArrowTable, columns: list[int], seed: int) -> NDArray[np.uint64]:
+    """Return XXH3-64 of each row's key: of a string its UTF-8 bytes, of an integer its 8 little-endian bytes.
+
+    Of two columns or more: XXH3-64 of their hashes, 8 little-endian bytes each. The hash of a missing key is 0; a cross
+    is missing when every part is.
+    """

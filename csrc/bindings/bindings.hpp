@@ -3,8 +3,10 @@
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -15,23 +17,31 @@
 #include "core/binary.hpp"
 #include "core/errors.hpp"
 
+namespace mlrt::encoders {
+class KeyIds;
+}
+
 namespace mlrt::bindings {
 
 namespace py = pybind11;
 
 void bind_arrow(py::module_& module);
 void bind_counters(py::module_& module);
-void bind_features(py::module_& module);
+void bind_encoders(py::module_& module);
+void bind_expressions(py::module_& module);
 void bind_runtime(py::module_& module);
 void bind_statistics(py::module_& module);
+
+// What a Vocabulary holds, null for None; TypeError for anything else.
+std::shared_ptr<const encoders::KeyIds> keys_of(const py::object& vocabulary);
 
 template <class T>
 using Array = py::array_t<T, py::array::c_style>;
 
 // A class that cannot be subclassed, so it needs nothing of pybind11's own metaclass and `_native.pyi` can describe it.
-template <class T>
-py::class_<T> final_class(py::module_& module, const char* name, const char* doc) {
-  return py::class_<T>(module, name, doc, py::is_final(), py::metaclass(reinterpret_cast<PyObject*>(&PyType_Type)));
+template <class T, class... Holder>
+py::class_<T, Holder...> final_class(py::module_& module, const char* name, const char* doc) {
+  return py::class_<T, Holder...>(module, name, doc, py::is_final(), py::metaclass(reinterpret_cast<PyObject*>(&PyType_Type)));
 }
 
 // A kernel's state that Python threads may share: every use of it holds its lock, and never the GIL while it waits.

@@ -6,5 +6,6 @@ PYBIND11_MODULE(_native, module) {
   mlrt::bindings::bind_arrow(module);
   mlrt::bindings::bind_statistics(module);
   mlrt::bindings::bind_counters(module);
-  mlrt::bindings::bind_features(module);
+  mlrt::bindings::bind_encoders(module);
+  mlrt::bindings::bind_expressions(module);
 }

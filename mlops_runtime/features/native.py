@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from mlops_runtime import _native
 from mlops_runtime.features.columns import InputColumns
-from mlops_runtime.features.encoders import VocabularyIds
-from mlops_runtime.features.expression import Arithmetic, ColumnValue
+from mlops_runtime.features.encoders import Encoder, HashIds, VocabularyIds
+from mlops_runtime.features.expression import Arithmetic, ColumnValue, Expression, VocabularyId
 from mlops_runtime.features.outputs import DenseCounts, DenseOutput, SparseOutput
 
 __all__ = ["dense_plan", "sparse_plan"]
@@ -17,23 +15,35 @@ __all__ = ["dense_plan", "sparse_plan"]
 
 def dense_plan(outputs: Iterable[DenseOutput | DenseCounts], columns: InputColumns) -> _native.DensePlan:
     """Return the plan of a dense matrix, for tables laid out as `columns` says."""
-    positions, kinds, parameters = [], [], []
-    for output in outputs:
-        assert isinstance(output, DenseOutput)
-        assert isinstance(output.expression.source, ColumnValue)
-        assert not isinstance(output.expression.source, Arithmetic)
-        steps = {step.name: step.parameters for step in output.expression.steps}
-        assert set(steps) in ({"is_missing"}, {"impute", "affine"}, {"impute"})
-        positions.append(columns.position(output.reads[0]))
-        kinds.append("is_missing" in steps)
-        parameters.append((*steps.get("impute", [0.0]), *steps.get("affine", [0.0, 1.0])))
-    fill, center, scale = np.array(parameters, np.float64).reshape(-1, 3).T.copy()
-    return _native.DensePlan(np.array(positions, np.int32), np.array(kinds, np.uint8), fill, center, scale)
+    return _native.DensePlan([_expression(_one(output), columns) for output in outputs])
+
+
+def _one(output: DenseOutput | DenseCounts) -> Expression:
+    assert isinstance(output, DenseOutput)
+    return output.expression
+
+
+def _expression(expression: Expression, columns: InputColumns) -> _native.Expression:
+    source = expression.source
+    operation = (
+        source.operation if isinstance(source, Arithmetic) else "column" if isinstance(source, ColumnValue) else "id"
+    )
+    return _native.Expression(
+        [columns.position(reading) for reading in expression.reads],
+        operation,
+        [(step.name, step.parameters) for step in expression.steps],
+        source.vocabulary.native if isinstance(source, VocabularyId) else None,
+    )
 
 
 def sparse_plan(outputs: Iterable[SparseOutput], columns: InputColumns) -> _native.SparsePlan:
     """Return the plan of a sparse matrix, for tables laid out as `columns` says."""
-    encoders = [output.encoder for output in outputs]
-    assert all(isinstance(encoder, VocabularyIds) for encoder in encoders)
-    positions = np.array([columns.position(encoder.reads[0]) for encoder in encoders], np.int32)
-    return _native.SparsePlan(positions, [vocabulary.native for e in encoders for vocabulary in e.vocabularies])
+    return _native.SparsePlan([_encoder(output.encoder, columns) for output in outputs])
+
+
+def _encoder(encoder: Encoder, columns: InputColumns) -> _native.VocabularyIds | _native.HashIds:
+    positions = [columns.position(reading) for reading in encoder.reads]
+    if isinstance(encoder, HashIds):
+        return _native.HashIds(positions, encoder.buckets, encoder.seed)
+    assert isinstance(encoder, VocabularyIds)
+    return _native.VocabularyIds(positions[0], encoder.vocabulary.native)

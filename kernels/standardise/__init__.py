@@ -1,1 +1,0 @@
-"""Impute and standardise: the oracle of `DensePlan`."""
