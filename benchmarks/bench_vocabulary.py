@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlops_runtime import _native
-from mlops_runtime._native import ArrowTable, SparsePlan, Vocabulary
+from mlops_runtime._native import ArrowTable, SparsePlan, Vocabulary, VocabularyIds
 from mlops_runtime.sizing import Contender, Measurement, benchmark_main, measure
 
 _CARDINALITIES = (16, 16, 40, 40, 100, 500, 1000, 10_000)
@@ -48,7 +48,7 @@ def _table(known: list[pa.Array], rows: int, rng: np.random.Generator) -> pa.Tab
 
 def _plan(known: list[pa.Array]) -> SparsePlan:
     vocabularies = [Vocabulary(ArrowTable(pa.table({"k": keys})), np.arange(3, 3 + len(keys))) for keys in known]
-    return SparsePlan(np.arange(len(known), dtype=np.int32), vocabularies)
+    return SparsePlan([VocabularyIds(j, vocabulary) for j, vocabulary in enumerate(vocabularies)])
 
 
 def _measure(name: str, table: pa.Table, known: list[pa.Array], *, rounds: int) -> Measurement:

@@ -60,38 +60,36 @@ class Index {
   std::vector<Slot, Allocator<Slot>> slots_ = std::vector<Slot, Allocator<Slot>>(places_.slots());
 };
 
-// The ids of n keys into out[0], out[stride], ... One body: each level inlines it.
-MLRT_INLINE void find_all(const Index& index, const std::int64_t* keys, std::int64_t n, std::int64_t* out,
-                          std::int64_t stride) {
-  for (std::int64_t i = 0; i < n; ++i) out[i * stride] = index.find(keys[i]);
+// The ids of n keys One body: each level inlines it.
+MLRT_INLINE void find_all(const Index& index, const std::int64_t* keys, std::int64_t n, std::int64_t* out) {
+  for (std::int64_t i = 0; i < n; ++i) out[i] = index.find(keys[i]);
 }
 
 namespace scalar {
-inline void run(const Index& index, const std::int64_t* keys, std::int64_t n, std::int64_t* out, std::int64_t stride) {
-  find_all(index, keys, n, out, stride);
+inline void run(const Index& index, const std::int64_t* keys, std::int64_t n, std::int64_t* out) {
+  find_all(index, keys, n, out);
 }
 }  // namespace scalar
 
 #if MLRT_X86
 MLRT_REGION_AVX2
 namespace avx2 {
-inline void run(const Index& index, const std::int64_t* keys, std::int64_t n, std::int64_t* out, std::int64_t stride) {
-  find_all(index, keys, n, out, stride);
+inline void run(const Index& index, const std::int64_t* keys, std::int64_t n, std::int64_t* out) {
+  find_all(index, keys, n, out);
 }
 }  // namespace avx2
 MLRT_REGION_END
 
 MLRT_REGION_AVX512
 namespace avx512 {
-inline void run(const Index& index, const std::int64_t* keys, std::int64_t n, std::int64_t* out, std::int64_t stride) {
-  find_all(index, keys, n, out, stride);
+inline void run(const Index& index, const std::int64_t* keys, std::int64_t n, std::int64_t* out) {
+  find_all(index, keys, n, out);
 }
 }  // namespace avx512
 MLRT_REGION_END
 #endif
 
-using Run = void (*)(const Index& index, const std::int64_t* keys, std::int64_t n, std::int64_t* out,
-                     std::int64_t stride);
+using Run = void (*)(const Index& index, const std::int64_t* keys, std::int64_t n, std::int64_t* out);
 
 inline Run select(Isa isa) {
   return MLRT_SELECT(isa, run);

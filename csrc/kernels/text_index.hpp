@@ -178,7 +178,7 @@ MLRT_INLINE bool equal(Key key, const std::array<std::uint64_t, Index::kWords>& 
 MLRT_REGION_END
 #endif
 
-using Run = void (*)(const Index& index, const Text* texts, std::int64_t n, std::int64_t* out, std::int64_t stride);
+using Run = void (*)(const Index& index, const Text* texts, std::int64_t n, std::int64_t* out);
 
 inline Run select(Isa isa) {
   return MLRT_SELECT(isa, run);

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kernel_inputs import column
 
-from mlops_runtime._native import ArrowTable, SparsePlan, Vocabulary, VocabularyCounter
+from mlops_runtime._native import ArrowTable, SparsePlan, Vocabulary, VocabularyCounter, VocabularyIds
 from mlops_runtime.kernels.vocabulary.reference import Key, count_keys, encode_keys
 
 # Lengths around 8, 12 (inline views), 16 and 32 (inline keys); keys that differ in their last or in a zero byte only.
@@ -71,7 +71,7 @@ def vocabulary_of(ids: dict[str, int]) -> Vocabulary:
 
 
 def encode(vocabulary: Vocabulary, table: ArrowTable) -> list[int]:
-    encoded: list[int] = SparsePlan(np.array([0], np.int32), [vocabulary]).run(table).ravel().tolist()
+    encoded: list[int] = SparsePlan([VocabularyIds(0, vocabulary)]).run(table).ravel().tolist()
     return encoded
 
 
