@@ -65,8 +65,9 @@ def _bag(bag: Bag) -> str:
         ids = _vocabulary(bag.encoder)
     if bag.tokens == "list":
         return f"elements of `{bag.column}`: {ids}"
-    lengths = f"{bag.shortest}" if bag.shortest == bag.longest else f"{bag.shortest} to {bag.longest}"
-    return f"{lengths} {bag.tokens} of `{bag.column}`{', in lower case' if bag.lower else ''}: {ids}"
+    lengths = f"{bag.shortest}-" if bag.shortest == bag.longest else f"{bag.shortest}- to {bag.longest}-"
+    unit = "character" if bag.tokens == "characters" else "word"
+    return f"{unit} {lengths}grams of `{bag.column}`{', in lower case' if bag.lower else ''}: {ids}"
 
 
 def _vocabulary(vocabulary: FittedVocabulary) -> str:

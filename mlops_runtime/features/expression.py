@@ -1,22 +1,17 @@
 """Expressions: one float64 per row, as a source and the steps that follow it. NaN is missing.
 
-Steps and their parameters (docs/features.md says what each computes; `kernels/dense` holds the oracle):
-
-    impute [fill]                 clip [low, high]            affine [center, scale]: (x - center) * scale
-    log1p, signed_log1p, sqrt []  yeo_johnson [lambda]        interpolate [x_0 … x_{k-1}, y_0 … y_{k-1}]
-    bucket [edge_0 …]             table [v_0 …]               equals [k]        is_missing []
-    local_time [t_0 …, o_0 …]     date_year … date_minute_of_day []
+`_native.Expression` says which steps there are, what parameters each takes and what it computes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mlops_runtime import _native
 from mlops_runtime.core.errors import ShapeError, problem
 from mlops_runtime.features.columns import Reading
 from mlops_runtime.features.vocabulary import FittedVocabulary
@@ -72,17 +67,10 @@ class Step:
         values.setflags(write=False)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "parameters", values)
-        rule = _RULES.get(name)
-        expected = f"one of the steps {', '.join(_RULES)}" if rule is None else rule.expected
-        if rule is None or values.ndim != 1 or not rule.holds(values):
-            raise ShapeError(
-                problem(
-                    expected=expected,
-                    got=f"{np.array2string(values, threshold=8)} ({values.size} values)" if rule else f"`{name}`",
-                    where=f"step `{name}`",
-                    next_step="see the steps in the docstring of features/expression.py",
-                )
-            )
+        try:
+            _native.Expression([0], "column", [(name, values)])  # the one place that knows what each step takes
+        except (TypeError, ValueError) as error:
+            raise ShapeError(str(error)) from error
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Step) and (other.name, other._bits) == (self.name, self._bits)
@@ -96,46 +84,6 @@ class Step:
     @property
     def _bits(self) -> bytes:
         return self.parameters.tobytes()
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    expected: str
-    holds: Callable[[NDArray[np.float64]], bool]
-
-
-def _finite(count: int) -> Callable[[NDArray[np.float64]], bool]:
-    return lambda values: values.size == count and bool(np.isfinite(values).all())
-
-
-def _increasing(values: NDArray[np.float64]) -> bool:
-    return bool(np.isfinite(values).all() and (values[1:] > values[:-1]).all())
-
-
-def _is_pairs(values: NDArray[np.float64]) -> bool:
-    """Whether the values are k >= 1 increasing positions and then as many finite results."""
-    half = values.size // 2
-    return values.size == 2 * half > 0 and _increasing(values[:half]) and bool(np.isfinite(values[half:]).all())
-
-
-_NO_PARAMETERS = _Rule("no parameters", lambda values: values.size == 0)
-
-_RULES: dict[str, _Rule] = {
-    "impute": _Rule("one finite fill value", _finite(1)),
-    "clip": _Rule("two finite numbers, low <= high", lambda v: _finite(2)(v) and bool(v[0] <= v[1])),
-    "log1p": _NO_PARAMETERS,
-    "signed_log1p": _NO_PARAMETERS,
-    "sqrt": _NO_PARAMETERS,
-    "yeo_johnson": _Rule("one finite lambda", _finite(1)),
-    "affine": _Rule("a finite center and a finite scale", _finite(2)),
-    "interpolate": _Rule("k >= 1 strictly increasing finite knots, then k finite values", _is_pairs),
-    "bucket": _Rule("at least one edge, finite and strictly increasing", lambda v: v.size > 0 and _increasing(v)),
-    "table": _Rule("at least one value, none infinite", lambda v: v.size > 0 and not bool(np.isinf(v).any())),
-    "equals": _Rule("one finite number", _finite(1)),
-    "is_missing": _NO_PARAMETERS,
-    "local_time": _Rule("k >= 1 strictly increasing finite times, then k finite offsets", _is_pairs),
-    **{f"date_{part}": _NO_PARAMETERS for part in DATE_PARTS},
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
 import pyarrow as pa
 
-from mlops_runtime._native import DensePlan, SparsePlan
 from mlops_runtime.core.digest import sha256_bytes
 from mlops_runtime.core.errors import ConfigError, SchemaError, problem
 from mlops_runtime.data import Schema
 from mlops_runtime.data.schema import listed, repeated_names
 from mlops_runtime.features.columns import InputColumns, check_readings
-from mlops_runtime.features.native import dense_plan, sparse_plan
+from mlops_runtime.features.native import NativeExecutor
 from mlops_runtime.features.outputs import BagOutput, DenseCounts, DenseOutput, Matrices, Output, SparseOutput
 
 __all__ = ["FeatureProgram"]
@@ -95,24 +93,20 @@ class FeatureProgram:
         """Where the executors find each input column."""
         return InputColumns(self.schema, (reading for output in self.outputs for reading in output.reads))
 
-    def transform(self, table: pa.Table) -> Matrices:
+    def transform(
+        self, table: pa.Table, *, out: Matrices | None = None, ids: Literal["int64", "int32"] = "int64"
+    ) -> Matrices:
         """Run the program on a conformed table of any number of rows. Safe to call from many threads.
 
-        Raises SchemaError when the table lacks an input column.
+        out: matrices of at least as many rows, written to; the result is a view of their first rows (bags are always
+        new). ids: the type of the sparse matrix. Raises SchemaError when the table lacks an input column, ShapeError
+        when `out` does not fit.
         """
-        columns = self.columns.native(table)
-        rows = columns.num_rows
-        dense = self._dense_plan.run(columns) if self.dense else np.empty((rows, 0), np.float32)
-        sparse = self._sparse_plan.run(columns) if self.sparse else np.empty((rows, 0), np.int64)
-        return Matrices(dense, sparse)
+        return self._executor.run(table, out, ids)
 
     @cached_property
-    def _dense_plan(self) -> DensePlan:
-        return dense_plan(self.dense, self.columns)
-
-    @cached_property
-    def _sparse_plan(self) -> SparsePlan:
-        return sparse_plan(self.sparse, self.columns)
+    def _executor(self) -> NativeExecutor:
+        return NativeExecutor(self.columns, self.dense, self.sparse, self.bags)
 
     @cached_property
     def document(self) -> bytes:
