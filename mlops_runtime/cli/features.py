@@ -85,22 +85,27 @@ def apply(program_folder: Path, file: Path, output: Path, as_json: bool) -> None
         report("reading", 0.1)
         dataset = read_dataset(file, schema=program.schema)
         report("transforming", 0.7)
-        matrices = program.transform(dataset.table)
-        report("writing", 0.8)
-        write_matrices(output, program, matrices)
-    payload = {
-        "output": str(output),
-        "rows": dataset.manifest.rows,
-        "dense": list(program.dense_names),
-        "sparse": list(program.sparse_names),
-        "digest": program.digest,
-    }
-    width = f"{len(program.dense)} dense and {len(program.sparse)} sparse columns"
+        rows = write_matrices(output, program, [dataset.table])
+    names = {"dense": program.dense_names, "sparse": program.sparse_names, "bags": program.bag_names}
+    payload = {"output": str(output), "rows": rows, "digest": program.digest, **names}
+    width = ", ".join(f"{len(of_kind)} {kind}" for kind, of_kind in names.items() if of_kind)
     emit(
         payload,
         as_json=as_json,
-        render=lambda console: console.print(f"{output}: {dataset.manifest.rows:,} rows, {width}", markup=False),
+        render=lambda console: console.print(f"{output}: {rows:,} rows; columns: {width}", markup=False),
     )
+
+
+@features.command(epilog="Example: mlrt features show program")
+@click.argument("program_folder", metavar="PROGRAM", type=click.Path(path_type=Path))
+@json_option
+def show(program_folder: Path, as_json: bool) -> None:
+    """Say what the program in folder PROGRAM makes of which column, step by step."""
+    from mlops_runtime.features.folder import read_program_folder
+
+    program = read_program_folder(program_folder)
+    payload = {"digest": program.digest, "rows": program.rows, "outputs": program.describe()}
+    emit(payload, as_json=as_json, render=lambda console: _render_program(console, program, program_folder, ()))
 
 
 @features.command(epilog="Example: mlrt features parity program customers.csv")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +14,8 @@ from mlops_runtime.features.outputs import Matrices
 from mlops_runtime.features.program import FeatureProgram
 
 __all__ = ["read_program_folder", "write_matrices", "write_program"]
+
+_BAG = pa.large_list(pa.field("id", pa.int64(), nullable=False))
 
 
 def write_program(path: Path, program: FeatureProgram, extra: Mapping[str, bytes]) -> None:
@@ -42,10 +44,28 @@ def read_program_folder(path: Path) -> FeatureProgram:
     return FeatureProgram.from_files({"program.json": document.read_bytes(), **files})
 
 
-def write_matrices(path: Path, program: FeatureProgram, matrices: Matrices) -> None:
-    """Write a Parquet file with one column per output."""
-    columns = {name: pa.array(matrices.dense[:, position]) for position, name in enumerate(program.dense_names)}
-    for position, name in enumerate(program.sparse_names):
-        columns[name] = pa.array(matrices.sparse[:, position])
-    with durable_stream(path) as stream:
-        pq.write_table(pa.table(columns), stream)
+def write_matrices(path: Path, program: FeatureProgram, tables: Iterable[pa.Table]) -> int:
+    """Transform conformed tables, one after another in the same memory, to one Parquet file; return its rows.
+
+    A column for each output: float32, int64, and lists of int64 for bags.
+    """
+    rows, buffers = 0, None
+    schema = _schema(program)
+    with durable_stream(path) as stream, pq.ParquetWriter(stream, schema) as writer:
+        for table in tables:
+            fits = buffers is not None and table.num_rows <= len(buffers.dense)
+            matrices = program.transform(table, out=buffers if fits else None)
+            buffers = buffers if fits else matrices
+            writer.write_table(pa.Table.from_arrays(_columns(matrices), schema=schema))
+            rows += table.num_rows
+    return rows
+
+
+def _schema(program: FeatureProgram) -> pa.Schema:
+    types = {pa.float32(): program.dense_names, pa.int64(): program.sparse_names, _BAG: program.bag_names}
+    return pa.schema([pa.field(name, kind, nullable=False) for kind, names in types.items() for name in names])
+
+
+def _columns(matrices: Matrices) -> list[pa.Array]:
+    bags = [pa.LargeListArray.from_arrays(pa.array(bag.offsets), bag.ids, _BAG) for bag in matrices.bags.values()]
+    return [*map(pa.array, matrices.dense.T), *map(pa.array, matrices.sparse.T), *bags]

@@ -62,6 +62,17 @@ def test_apply_writes_the_matrices(file, program, tmp_path):
     assert table.num_rows == 500
 
 
+def test_show_says_what_fit_said(program, tmp_path, capsys):
+    assert run(["features", "show", str(program), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    fitted = read_program_folder(program)
+    assert (report["digest"], report["rows"], report["outputs"]) == (fitted.digest, 500, fitted.describe())
+    assert run(["features", "show", str(program)]) == 0
+    shown = capsys.readouterr().out
+    assert "missing becomes" in shown
+    assert "collision" in shown
+
+
 def test_parity_names_every_output_at_every_isa(file, program, capsys):
     assert run(["features", "parity", str(program), str(file), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)

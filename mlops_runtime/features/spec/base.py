@@ -59,6 +59,11 @@ class BaseFeature(Strict):
         """The columns it reads when it is applied, and how."""
 
     @property
+    def makes_bag(self) -> bool:
+        """Whether its output is a bag of ids and no column of a matrix."""
+        return False
+
+    @property
     def target_column(self) -> str | None:
         """A column it reads only while it is fitted."""
         return None

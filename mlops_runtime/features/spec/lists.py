@@ -35,6 +35,11 @@ class ListFeature(BaseFeature):
         return self
 
     @property
+    def makes_bag(self) -> bool:
+        """Whether its output is a bag."""
+        return self.output == "bag"
+
+    @property
     def default_name(self) -> str:
         """The column."""
         return self.column

@@ -41,6 +41,11 @@ class NgramFeature(BaseFeature):
         return self
 
     @property
+    def makes_bag(self) -> bool:
+        """Whether its output is a bag."""
+        return self.output == "bag"
+
+    @property
     def default_name(self) -> str:
         """The column and `:ngram`."""
         return f"{self.column}:ngram"
