@@ -1,0 +1,97 @@
+"""Rules about the whole data set: tallied while it streams by, decided at the end."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlops_runtime.data.conform import TIMESTAMP
+from mlops_runtime.data.contract.model import ColumnContract, Contract
+from mlops_runtime.data.contract.report import RuleResult
+from mlops_runtime.data.contract.rules import Readings
+from mlops_runtime.data.schema import listed
+
+__all__ = ["SetTally"]
+
+_HOUR = dt.timedelta(hours=1)
+
+
+class SetTally:
+    """What the set rules need to know of all rows, bad ones included."""
+
+    def __init__(self, contract: Contract, now: dt.datetime) -> None:
+        """now: time-zone aware; what freshness is measured against."""
+        self._contract = contract
+        self._now = now
+        self._rows = 0
+        self._missing: Counter[str] = Counter()
+        self._newest: dict[str, dt.datetime] = {}
+        self._types: dict[str, pa.DataType] = {}
+        self._unread: set[str] = set()
+
+    def update(self, table: pa.Table, readings: Readings) -> None:
+        """Add a batch: the table as it came and the columns that could be read."""
+        self._rows += table.num_rows
+        self._types |= {field.name: field.type for field in table.schema}
+        for column in self._contract.columns:
+            reading = readings.get(column.name)
+            if reading is None:
+                self._unread.add(column.name)
+                continue
+            self._missing[column.name] += int(reading.missing.sum())
+            if column.maximum_age_h is not None:
+                self._add_times(column.name, reading.values)
+
+    def _add_times(self, name: str, values: pa.Array) -> None:
+        past = pc.less_equal(values, pa.scalar(self._now, TIMESTAMP))
+        newest = pc.max(values.filter(past)).as_py()
+        if newest is not None:
+            self._newest[name] = max(newest, self._newest.get(name, newest))
+
+    def results(self, rows: int) -> Iterator[RuleResult]:
+        """Decide every rule; rows: of the data set, those included that could not be decoded."""
+        contract = self._contract
+        if contract.minimum_rows is not None:
+            least = contract.minimum_rows
+            yield _result("minimum_rows", f"at least {least:,}", rows < least, f"{rows:,}")
+        if contract.maximum_rows is not None:
+            most = contract.maximum_rows
+            yield _result("maximum_rows", f"at most {most:,}", rows > most, f"{rows:,}")
+        if contract.extra_columns == "refuse":
+            extra = [name for name in self._types if name not in contract.table_schema.names]
+            yield _result("extra_columns", "no column but the declared", bool(extra), listed(extra))
+        for column in contract.columns:
+            yield from self._column_results(column)
+
+    def _column_results(self, column: ColumnContract) -> Iterator[RuleResult]:
+        name = column.name
+        present = name in self._types
+        if column.required:
+            yield _result(f"{name}.required", "the column", not present, "present" if present else "absent")
+        if present and name in self._unread:
+            yield _result(f"{name}.type", f"a type that holds {column.kind}", True, str(self._types[name]))
+        if name in self._unread:
+            return
+        if column.maximum_missing_share is not None:
+            share = self._missing[name] / self._rows if self._rows else 0.0
+            most = column.maximum_missing_share
+            yield _result(f"{name}.maximum_missing_share", f"at most {most:.4%}", share > most, f"{share:.4%}")
+        if column.maximum_age_h is not None:
+            yield self._freshness(name, column.maximum_age_h)
+
+    def _freshness(self, name: str, limit_h: float) -> RuleResult:
+        newest = self._newest.get(name)
+        expected = f"a time in the {limit_h:g} hours before {self._now:%Y-%m-%dT%H:%M:%SZ}"
+        if newest is None:
+            return _result(f"{name}.maximum_age_h", expected, True, "no time that is not in the future")
+        age = self._now - newest
+        observed = f"{age / _HOUR:.2f} hours ({newest.isoformat()})"
+        return _result(f"{name}.maximum_age_h", expected, age > limit_h * _HOUR, observed)
+
+
+def _result(rule: str, expected: str, violated: bool, observed: str) -> RuleResult:
+    return RuleResult(rule, "set", expected, int(violated), observed)

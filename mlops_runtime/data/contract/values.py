@@ -1,0 +1,155 @@
+"""Reading a column value by value: what cannot be read as its kind is marked, instead of refusing the whole.
+
+`conform` is the judge throughout, so a value passes here if and only if training could read it, and comes out as there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mlops_runtime.core.errors import SchemaError
+from mlops_runtime.data.conform import conform, is_text
+from mlops_runtime.data.schema import Column, ColumnKind, Schema
+
+__all__ = ["Mask", "Reading", "read_values"]
+
+Mask = NDArray[np.bool_]
+
+_DATE = r"\d{4}-(0\d|1[012])-([012]\d|3[01])"
+_CLOCK = r"([01]\d|2[0-3])(:[0-5]\d(:[0-5]\d(\.\d{1,9})?)?)?(Z|[+-]\d{2}(:?\d{2})?)?"
+_PLAUSIBLE: dict[str, str] = {  # what `conform` might read; what does not match, it cannot
+    "number": r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:inf|infinity|nan(\(\w*\))?))$",
+    "integer": r"^(-?\d+|-?0[xX][0-9a-fA-F]+)$",
+    "timestamp": rf"^{_DATE}([ T]{_CLOCK})?$",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One column of a batch. values: of the kind's type, texts as a dictionary; null where missing or unreadable.
+
+    missing: bool[rows], null, NaN or the empty text. unreadable: bool[rows], there is a value, but not of the kind.
+    """
+
+    values: pa.Array
+    missing: Mask
+    unreadable: Mask
+
+
+def read_values(raw: pa.ChunkedArray, column: Column, rules: Schema, *, where: str) -> Reading | None:
+    """Read a column as its kind. Returns None when no value of this Arrow type can be.
+
+    >>> raw = pa.chunked_array([["31", " 47", "old", "?"]])
+    >>> reading = read_values(raw, Column("age", "number"), Schema(()), where="example")
+    >>> reading.values.to_pylist(), reading.unreadable.tolist(), reading.missing.tolist()
+    ([31.0, 47.0, None, None], [False, False, True, False], [False, False, False, True])
+    """
+    judge = _Judge(Column(column.name, column.kind), rules, where)
+    unreadable = np.zeros(len(raw), bool)
+    values = judge.read(raw)
+    if values is None:
+        if not judge.knows(raw.type):
+            return None
+        values, unreadable = _salvage(raw, judge)
+    whole = _one_array(values, as_dictionary=column.kind == "string")
+    return Reading(whole, _missing(whole) & ~unreadable, unreadable)
+
+
+class _Judge:
+    """`conform` for one column."""
+
+    def __init__(self, column: Column, rules: Schema, where: str) -> None:
+        self.kind: ColumnKind = column.kind
+        self.rules = rules
+        self._schema = Schema((column,), rules.trim, rules.null_tokens)
+        self._where = where
+
+    def read(self, values: pa.ChunkedArray) -> pa.ChunkedArray | None:
+        table = pa.table({self._schema.names[0]: values})
+        try:
+            return conform(table, self._schema, where=self._where).column(0)
+        except SchemaError:
+            return None
+
+    def knows(self, data_type: pa.DataType) -> bool:
+        """Whether some value of this type can be read: decided by the type alone."""
+        if self.kind == "string" and pa.types.is_floating(data_type):
+            return False
+        return self.read(pa.chunked_array([], data_type)) is not None
+
+    def readable(self, values: pa.Array) -> Mask:
+        """Judge each of `values`: what is not even plausible at once, the rest by halving."""
+        mask = self._plausible(values)
+        positions = np.flatnonzero(mask)
+        self._refuse(values, positions, mask)
+        return mask
+
+    def _refuse(self, values: pa.Array, positions: NDArray[np.int64], mask: Mask) -> None:
+        if not len(positions) or self.read(pa.chunked_array([values.take(pa.array(positions))])) is not None:
+            return
+        if len(positions) == 1:
+            mask[positions[0]] = False
+            return
+        middle = len(positions) // 2
+        self._refuse(values, positions[:middle], mask)
+        self._refuse(values, positions[middle:], mask)
+
+    def _plausible(self, values: pa.Array) -> Mask:
+        if is_text(values.type) and self.kind in _PLAUSIBLE:
+            tokens = pa.array(self.rules.null_tokens, values.type)
+            trimmed = pc.utf8_trim_whitespace(values) if self.rules.trim else values
+            likely = pc.match_substring_regex(trimmed, _PLAUSIBLE[self.kind])
+            return _numpy(pc.or_(likely, pc.is_in(trimmed, value_set=tokens)), null=True)
+        if pa.types.is_floating(values.type) and self.kind == "integer":
+            whole = pc.and_(pc.equal(pc.floor(values), values), pc.less_equal(pc.abs(values), 2.0**63))
+            return _numpy(pc.or_(whole, pc.is_nan(values)), null=True)
+        return np.ones(len(values), bool)
+
+
+def _salvage(raw: pa.ChunkedArray, judge: _Judge) -> tuple[pa.ChunkedArray, Mask]:
+    """Read what can be read of a column, each distinct value once (lists: each value)."""
+    if pa.types.is_nested(raw.type):
+        distinct = raw.combine_chunks()
+        indices = pa.array(np.arange(len(distinct)))
+    else:
+        encoded = _one_array(raw, as_dictionary=True)
+        distinct, indices = encoded.dictionary, encoded.indices
+    readable = judge.readable(distinct)
+    kept = pc.if_else(pa.array(readable), distinct, pa.scalar(None, distinct.type))
+    values = judge.read(pa.chunked_array([kept]))
+    if values is None:
+        raise AssertionError("conform refused what it had accepted value by value")
+    codes = indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    unreadable = np.append(~readable, False)[codes]
+    return pa.chunked_array([_one_array(values, as_dictionary=False).take(indices)]), unreadable
+
+
+def _one_array(values: pa.ChunkedArray, *, as_dictionary: bool) -> pa.Array:
+    """One chunk; a dictionary of texts when asked for, or else the plain values."""
+    encoded = pa.types.is_dictionary(values.type)
+    if as_dictionary and not encoded:
+        values = values.dictionary_encode()
+    elif encoded and not as_dictionary:
+        values = values.cast(values.type.value_type)
+    if values.num_chunks == 0:
+        return pa.array([], values.type)
+    return values.unify_dictionaries().combine_chunks() if as_dictionary else values.combine_chunks()
+
+
+def _missing(values: pa.Array) -> Mask:
+    if pa.types.is_dictionary(values.type):
+        texts = values.dictionary
+        absent = np.append(_numpy(pc.equal(texts, pa.scalar("", texts.type)), null=True), True)
+        result: Mask = absent[values.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+        return result
+    return _numpy(values.is_null(nan_is_null=pa.types.is_floating(values.type)), null=True)
+
+
+def _numpy(mask: pa.BooleanArray, *, null: bool) -> Mask:
+    result: Mask = mask.fill_null(null).to_numpy(zero_copy_only=False)
+    return result
