@@ -52,6 +52,8 @@ def portable_model(bundle: Bundle) -> bytes:
     links = [(port.name, port.name) for port in score.graph.input]
     whole = _join(whole, score, links)
     whole = _join(whole, decision, [("score", "score")])
+    whole.producer_name = "mlops_runtime"
+    whole.ClearField("producer_version")
     onnx.helper.set_model_props(whole, {"mlops_runtime.bundle": bundle.digest})
     onnx.checker.check_model(whole)
     return bytes(whole.SerializeToString(deterministic=True))
@@ -96,7 +98,7 @@ def _join(first: ModelProto, second: ModelProto, links: list[tuple[str, str]]) -
         raise UnsupportedExport(
             problem(
                 expected="a model of the program's ONNX version and inputs",
-                got=str(error),
+                got=" ".join(str(error).split()),
                 where="model.onnx",
                 next_step="train the bundle again with this version",
             )

@@ -42,7 +42,7 @@ def log1p(x: Tensor) -> Tensor:
     scale = x.constant(np.ldexp(4.0, -np.arange(_LEAST_POWER, _MOST_POWER + 1))).gather(power)
     g = least * scale + (scale - 4.0)
     result = (power + _LEAST_POWER).cast(DOUBLE) * _LN2 + _in_pairs(_LOG1P, g) * g
-    return where(x < np.inf, result, x)
+    return where(x >= np.inf, x, result)
 
 
 def _power_of(y: Tensor) -> Tensor:

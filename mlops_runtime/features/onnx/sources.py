@@ -31,10 +31,17 @@ _PORTS: dict[ColumnKind, tuple[int, tuple[str, ...], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """Keys of any shape, string or int64, and where they are missing. What is no whole number is -2**63."""
+    """Keys of any shape, string or int64, and the values they were made of. What is no whole number is -2**63."""
 
     keys: Tensor
-    missing: Tensor
+    raw: Tensor
+
+    @property
+    def missing(self) -> Tensor:
+        """Where there is no key."""
+        if self.raw.dtype == DOUBLE:
+            return self.raw.is_nan()
+        return self.raw.equals("" if self.raw.dtype == STRING else MISSING_INTEGER)
 
     def ids(self, vocabulary: FittedVocabulary) -> Tensor:
         """Return the ids in a vocabulary: missing, rare and unseen apart; int64 of the codes' shape."""
@@ -60,13 +67,11 @@ class Sources:
     def codes(self, name: str) -> Codes:
         """Return a column's keys [N, 1], or those of a list column's elements [N, L]."""
         raw = self._input(name)
-        if raw.dtype == STRING:
-            return Codes(raw, raw.equals(""))
-        if raw.dtype == INT64:
-            return Codes(raw, raw.equals(MISSING_INTEGER))
+        if raw.dtype != DOUBLE:
+            return Codes(raw, raw)
         is_code = raw.floor().equals(raw) & (abs(raw) <= _LARGEST_CODE)
         whole = where(is_code, raw, raw.constant(0.0)).cast(INT64)
-        return Codes(where(is_code, whole, whole.constant(MISSING_INTEGER)), raw.is_nan())
+        return Codes(where(is_code, whole, whole.constant(MISSING_INTEGER)), raw)
 
     def expression(self, expression: Expression) -> Tensor:
         """Return an expression's float64[N, 1]."""

@@ -1,8 +1,9 @@
 """The steps of an expression as ONNX nodes, float64[N, 1] in and out, by the kernels' operations in their order.
 
-Rounding is IEEE and a node is one operation, so the numbers are the kernels', bit for bit, but zeros have no sign: in
-ONNX Runtime, Where makes 0.0 of -0.0. Positions in sorted edges are found by an unrolled binary search, so that long
-lists cost no memory.
+Rounding is IEEE and a node is one operation, so the numbers are the kernels', bit for bit. One trap: ONNX Runtime's
+Where makes 0.0 of a -0.0 that it takes from its first value (and rewrites Where(Not(…))), so a value that may be -0.0
+stands second, behind a condition without Not; a fill or bound of -0.0 counts as 0.0. Positions in sorted edges are
+found by an unrolled binary search, so that long lists cost no memory.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def add_step(x: Tensor, step: Step) -> Tensor:
 
 
 def _impute(x: Tensor, parameters: _F64) -> Tensor:
-    return where(x.is_finite(), x, x.constant(parameters[0]))
+    return where(x.is_nan() | abs(x).equals(np.inf), parameters[0], x)
 
 
 def _clip(x: Tensor, parameters: _F64) -> Tensor:
@@ -58,7 +59,7 @@ def _sqrt(x: Tensor, _: _F64) -> Tensor:
 def _yeo_johnson(x: Tensor, parameters: _F64) -> Tensor:
     logarithm, exponent = log1p(abs(x)), float(parameters[0])
     upper, lower = (_power(logarithm, a) for a in (exponent, 2.0 - exponent))
-    return _with_sign(where(x >= 0.0, upper, lower), x)
+    return _with_sign(abs(where(x >= 0.0, upper, lower)), x)
 
 
 def _power(logarithm: Tensor, exponent: float) -> Tensor:
@@ -66,8 +67,9 @@ def _power(logarithm: Tensor, exponent: float) -> Tensor:
 
 
 def _with_sign(magnitude: Tensor, x: Tensor) -> Tensor:
-    """Return the magnitude with x's sign."""
-    return where(x < 0.0, -magnitude, magnitude)
+    """Return the magnitude with x's sign, that of a zero too."""
+    is_negative = (x < 0.0) | (x.constant(1.0) / x < 0.0)
+    return magnitude * where(is_negative, -1.0, x.constant(1.0))
 
 
 def _affine(x: Tensor, parameters: _F64) -> Tensor:

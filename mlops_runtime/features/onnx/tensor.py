@@ -56,10 +56,6 @@ class Tensor:
         """Return where the tensor is NaN."""
         return self.apply("IsNaN", dtype=BOOL)
 
-    def is_finite(self) -> Tensor:
-        """Return where the tensor is neither NaN nor infinite."""
-        return abs(self) < np.inf
-
     def floor(self) -> Tensor:
         """Return the largest whole numbers that are not above."""
         return self.apply("Floor")
