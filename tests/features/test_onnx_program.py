@@ -73,6 +73,16 @@ def test_everything_that_onnx_cannot_say_is_listed_before_anything_is_built() ->
     assert listed == ["words", "cross", "least", "wide", "tagged", "sparse"]
 
 
+def test_vocabularies_beyond_the_size_of_a_model_file_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlops_runtime.features.onnx.unsupported._MOST_BYTES", 100)
+    keys = FittedVocabulary(pa.array(["Dubai"] * 5), np.ones(5, np.int64), 5)
+    program = FeatureProgram(
+        Schema((Column("city", "string"),)), (), (SparseOutput("city", VocabularyIds("city", keys), 0),), (), 1
+    )
+    with pytest.raises(UnsupportedExport, match="less than 2 GiB"):
+        export_program(program)
+
+
 @pytest.mark.parametrize("names", [("v0", "c0", "_v"), ("dense ", "a b", "é"), ("model/v0", "_c0", "v")])
 def test_columns_may_have_names_that_the_graph_uses_inside(names: tuple[str, ...]) -> None:
     schema = Schema(tuple(Column(name, "number") for name in names))

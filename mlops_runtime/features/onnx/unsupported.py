@@ -16,6 +16,7 @@ from mlops_runtime.features.program import FeatureProgram
 
 __all__ = ["check_exportable", "output_names"]
 
+_MOST_BYTES = 2**31 - 2**24  # of a model file, less what is no key
 _NO_TEXT_HASH = "ONNX has no operator that reads the bytes of a text, so texts cannot be hashed"
 
 
@@ -28,7 +29,7 @@ def output_names(program: FeatureProgram) -> list[str]:
 def check_exportable(program: FeatureProgram) -> None:
     """Raise UnsupportedExport, listing every output or column that no ONNX graph can stand for, and why."""
     reasons = [f"`{output.name}`: {reason}" for output in program.outputs for reason in _reasons(program, output)]
-    reasons += _name_clashes(program)
+    reasons += [*_name_clashes(program), *_too_large(program)]
     if reasons:
         raise UnsupportedExport(
             problem(
@@ -58,6 +59,14 @@ def _bag_reasons(program: FeatureProgram, bag: Bag) -> Iterator[str]:
         yield f"ONNX has no operator that cuts texts into n-grams (column `{bag.column}`)"
     elif isinstance(bag.encoder, HashBuckets) and program.schema.column(bag.column).kind == "string_list":
         yield f"{_NO_TEXT_HASH} (column `{bag.column}`)"
+
+
+def _too_large(program: FeatureProgram) -> Iterator[str]:
+    """A key costs its bytes and at most 14 more: two tags, a length and an id."""
+    distinct = {id(v): v.keys for output in program.outputs for v in output.vocabularies}
+    size = sum(keys.nbytes + 14 * len(keys) for keys in distinct.values())
+    if size > _MOST_BYTES:
+        yield f"vocabularies of {size:,} bytes: an ONNX file holds less than 2 GiB"
 
 
 def _name_clashes(program: FeatureProgram) -> Iterator[str]:
