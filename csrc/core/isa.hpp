@@ -35,6 +35,9 @@
 // compiled for the level that calls it and never stands alone.
 #define MLRT_INLINE inline __attribute__((always_inline))
 
+// The same for a lambda, behind its parameters: one that is not inlined runs at the compiler's baseline.
+#define MLRT_INLINE_LAMBDA __attribute__((always_inline))
+
 // scalar::name, avx2::name or avx512::name of the enclosing namespace: the whole dispatch of a kernel.
 #if MLRT_X86
 #define MLRT_SELECT(isa, name) \

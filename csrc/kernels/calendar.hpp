@@ -68,8 +68,8 @@ MLRT_INLINE std::uint32_t date_part(std::uint32_t days) {
 template <Part kPart>
 MLRT_INLINE double part(double x) {
   const bool is_inside = x >= kFirst && x < kEnd;
-  const double time = is_inside ? x : 0.0;
-  // The quotient may round up to the next whole number: then the remainder, which is exact, says so.
+  const double time = std::floor(is_inside ? x : 0.0);  // the microsecond that x lies in: from here on all is exact
+  // The quotient may round up to the next whole number: then the remainder says so.
   const double guess = std::floor(time / kDay);
   const double day = time - guess * kDay < 0.0 ? guess - 1.0 : guess;
   double result = 0.0;

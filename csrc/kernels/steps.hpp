@@ -104,10 +104,11 @@ MLRT_INLINE void map(const T* x, std::int64_t n, Out* out, F f) {
 // The same after an impute and from float32 too: four loops.
 template <class Out, class F>
 MLRT_INLINE void map_fused(const Step* impute, const Block& in, std::int64_t n, Out* out, F f) {
-  const auto from = [&](const auto* x) {
-    if (impute == nullptr) return map(x, n, out, [&](auto value) { return f(static_cast<double>(value)); });
+  const auto from = [&](const auto* x) MLRT_INLINE_LAMBDA {
+    if (impute == nullptr)
+      return map(x, n, out, [&](auto value) MLRT_INLINE_LAMBDA { return f(static_cast<double>(value)); });
     const double fill = impute->parameters[0];
-    map(x, n, out, [&](auto value) { return f(imputed(value, fill)); });
+    map(x, n, out, [&](auto value) MLRT_INLINE_LAMBDA { return f(imputed(value, fill)); });
   };
   if (in.is_float32)
     from(static_cast<const float*>(in.data));
@@ -116,8 +117,8 @@ MLRT_INLINE void map_fused(const Step* impute, const Block& in, std::int64_t n, 
 }
 
 MLRT_INLINE void apply_date(Operation operation, const double* x, std::int64_t n, double* out) {
-  const auto part = [&]<calendar::Part kPart>() {
-    map(x, n, out, [](double time) { return calendar::part<kPart>(time); });
+  const auto part = [&]<calendar::Part kPart>() MLRT_INLINE_LAMBDA {
+    map(x, n, out, [](double time) MLRT_INLINE_LAMBDA { return calendar::part<kPart>(time); });
   };
   using calendar::Part;
   switch (operation) {
@@ -152,38 +153,43 @@ MLRT_INLINE void apply_step(const Step& step, const double* x, std::int64_t n, d
   const std::size_t k = step.parameters.size();
   switch (step.operation) {
     case Operation::clip:
-      return map(x, n, out, [low = p[0], high = p[1]](double v) { return clip(v, low, high); });
+      return map(x, n, out, [low = p[0], high = p[1]](double v) MLRT_INLINE_LAMBDA { return clip(v, low, high); });
     case Operation::yeo_johnson:
-      return map(x, n, out, [lambda = p[0]](double v) { return yeo_johnson(lambda, v); });
+      return map(x, n, out, [lambda = p[0]](double v) MLRT_INLINE_LAMBDA { return yeo_johnson(lambda, v); });
     case Operation::affine:
-      return map(x, n, out, [center = p[0], scale = p[1]](double v) { return (v - center) * scale; });
+      return map(x, n, out,
+                 [center = p[0], scale = p[1]](double v) MLRT_INLINE_LAMBDA { return (v - center) * scale; });
     case Operation::interpolate:
-      return map(x, n, out, [&step](double v) { return interpolate(step, v); });
+      return map(x, n, out, [&step](double v) MLRT_INLINE_LAMBDA { return interpolate(step, v); });
     case Operation::bucket:
-      return map(x, n, out, [=](double v) { return v != v ? v : static_cast<double>(count_up_to(p, k, v)); });
+      return map(x, n, out,
+                 [=](double v) MLRT_INLINE_LAMBDA { return v != v ? v : static_cast<double>(count_up_to(p, k, v)); });
     case Operation::table:
-      return map(x, n, out, [=, size = static_cast<double>(k)](double v) { return look_up(p, size, v); });
+      return map(x, n, out,
+                 [=, size = static_cast<double>(k)](double v) MLRT_INLINE_LAMBDA { return look_up(p, size, v); });
     case Operation::equals:
-      return map(x, n, out, [key = p[0]](double v) { return v == key ? 1.0 : 0.0; });
+      return map(x, n, out, [key = p[0]](double v) MLRT_INLINE_LAMBDA { return v == key ? 1.0 : 0.0; });
     case Operation::is_missing:
-      return map(x, n, out, [](double v) { return v != v ? 1.0 : 0.0; });
+      return map(x, n, out, [](double v) MLRT_INLINE_LAMBDA { return v != v ? 1.0 : 0.0; });
     case Operation::local_time:
-      return map(x, n, out, [=, half = k / 2](double v) { return v + p[half + last_up_to(p, half, v)]; });
+      return map(x, n, out,
+                 [=, half = k / 2](double v) MLRT_INLINE_LAMBDA { return v + p[half + last_up_to(p, half, v)]; });
     default:
       return apply_date(step.operation, x, n, out);
   }
 }
 
 MLRT_INLINE void apply_pass(const Pass& pass, const Block& in, std::int64_t n, double* out) {
-  if (pass.step == nullptr) return map_fused(pass.impute, in, n, out, [](double x) { return x; });
+  if (pass.step == nullptr) return map_fused(pass.impute, in, n, out, [](double x) MLRT_INLINE_LAMBDA { return x; });
   switch (pass.step->operation) {
     case Operation::log1p:
-      return map_fused(pass.impute, in, n, out, [](double x) { return elementary::log1p(x); });
+      return map_fused(pass.impute, in, n, out, [](double x) MLRT_INLINE_LAMBDA { return elementary::log1p(x); });
     case Operation::signed_log1p:
       return map_fused(pass.impute, in, n, out,
-                       [](double x) { return std::copysign(elementary::log1p(std::abs(x)), x); });
+                       [](double x) MLRT_INLINE_LAMBDA { return std::copysign(elementary::log1p(std::abs(x)), x); });
     case Operation::square_root:
-      return map_fused(pass.impute, in, n, out, [](double x) { return x != x ? x : std::sqrt(x > 0.0 ? x : 0.0); });
+      return map_fused(pass.impute, in, n, out,
+                       [](double x) MLRT_INLINE_LAMBDA { return x != x ? x : std::sqrt(x > 0.0 ? x : 0.0); });
     default:
       return apply_step(*pass.step, in.doubles(), n, out);
   }
@@ -192,7 +198,7 @@ MLRT_INLINE void apply_pass(const Pass& pass, const Block& in, std::int64_t n, d
 MLRT_INLINE void finish_block(const Finish& finish, const Block& in, std::int64_t n, float* out) {
   constexpr double kLargest = std::numeric_limits<float>::max();
   const double center = finish.center, scale = finish.scale;
-  map_fused(finish.impute, in, n, out, [=](double x) {
+  map_fused(finish.impute, in, n, out, [=](double x) MLRT_INLINE_LAMBDA {
     const auto rounded = static_cast<float>(clip((x - center) * scale, -kLargest, kLargest));
     return rounded == rounded ? rounded : std::numeric_limits<float>::quiet_NaN();
   });
