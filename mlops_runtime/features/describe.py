@@ -7,7 +7,7 @@ from typing import Any
 from mlops_runtime.features.encoders import Bag, Encoder, HashBuckets, HashIds, VocabularyIds
 from mlops_runtime.features.expression import Arithmetic, ColumnValue, Expression, Source, Step
 from mlops_runtime.features.outputs import DenseCounts, DenseOutput, Output, SparseOutput
-from mlops_runtime.features.vocabulary import FittedVocabulary
+from mlops_runtime.features.vocabulary import FIRST_KEY_ID, FittedVocabulary
 
 __all__ = ["describe_output"]
 
@@ -46,10 +46,13 @@ def _encoder(encoder: Encoder) -> dict[str, Any]:
 
 
 def _expression(expression: Expression) -> dict[str, Any]:
-    source, steps = expression.source, [_step(step) for step in expression.steps]
+    source, steps = expression.source, expression.steps
     if isinstance(source, ColumnValue | Arithmetic):
-        return {"source": _source(source), "steps": steps}
-    return {"source": _source(source), "steps": [_vocabulary(source.vocabulary), *steps]}
+        return {"source": _source(source), "steps": [_step(step) for step in steps]}
+    if steps and steps[0].name == "equals":
+        key = _key(source.vocabulary, int(steps[0].parameters[0]))
+        return {"source": _source(source), "steps": [f"1 if {key}, else 0", *map(_step, steps[1:])]}
+    return {"source": _source(source), "steps": [_vocabulary(source.vocabulary), *map(_step, steps)]}
 
 
 def _source(source: Source) -> str:
@@ -68,6 +71,17 @@ def _bag(bag: Bag) -> str:
     lengths = f"{bag.shortest}-" if bag.shortest == bag.longest else f"{bag.shortest}- to {bag.longest}-"
     unit = "character" if bag.tokens == "characters" else "word"
     return f"{unit} {lengths}grams of `{bag.column}`{', in lower case' if bag.lower else ''}: {ids}"
+
+
+def _key(vocabulary: FittedVocabulary, number: int) -> str:
+    """What an id stands for."""
+    if not 0 <= number < vocabulary.cardinality:
+        return "an id that there is not"
+    return (
+        ("missing", "rare", "unseen")[number]
+        if number < FIRST_KEY_ID
+        else f"`{vocabulary.keys[number - FIRST_KEY_ID]}`"
+    )
 
 
 def _vocabulary(vocabulary: FittedVocabulary) -> str:
