@@ -50,7 +50,8 @@ _E_7 = tl.constexpr(float.fromhex("0x1.fffffffff7bbcp-2"))
 @triton.jit
 def log1p(x):
     """log(1 + x), of anything below -1 + 2^-53 as if it were that."""
-    least = tl.where(x < _LEAST_LOG1P, _LEAST_LOG1P, x)
+    bound = tl.full(x.shape, _LEAST_LOG1P, tl.float64)  # in `where`, Triton 3.6 takes a constant for a float32
+    least = tl.where(x < bound, bound, x)
     exponent = ((1.0 + least).to(tl.int64, bitcast=True) + _HALF_STEP) >> 52
     scale = ((2048 - exponent) << 52).to(tl.float64, bitcast=True)
     g = least * scale + (scale - 4.0)
@@ -70,7 +71,8 @@ def log1p(x):
 def expm1(x):
     """exp(x) - 1."""
     above = tl.where(x < _LEAST_EXPM1, _LEAST_EXPM1, x)
-    inside = tl.where(above > _MOST_EXPM1, _MOST_EXPM1, above)
+    bound = tl.full(x.shape, _MOST_EXPM1, tl.float64)
+    inside = tl.where(above > bound, bound, above)
     rounded = inside * _PER_LN_2 + _ROUND
     n = rounded - _ROUND
     r = (inside - n * _LN_2_HIGH) - n * _LN_2_LOW
@@ -83,4 +85,4 @@ def expm1(x):
     total = total * r + _E_7
     half = ((rounded.to(tl.int64, bitcast=True) + 1022) << 52).to(tl.float64, bitcast=True)
     result = ((r + r * r * total) * half + (half - 0.5)) * 2.0
-    return tl.where(x > _MOST_EXPM1, float("inf"), result)
+    return tl.where(x > bound, float("inf"), result)

@@ -84,19 +84,19 @@ def _table(x, values_ptr, COUNT: tl.constexpr):
 
 
 @triton.jit
-def _yeo_johnson(x, power):
-    magnitude = tl.where(x < 0.0, -x, x)
-    length = log1p(magnitude)
-    a = tl.where(x < 0.0, 2.0 - power, power + tl.zeros(x.shape, tl.float64))
-    bent = expm1(a * length) / tl.where(a == 0.0, 1.0, a)
-    y = tl.where(a == 0.0, length, bent)
-    return tl.where(_is_negative(x), -y, y)
+def _with_sign(magnitude, x):
+    """`magnitude` with the sign bit of x: -0.0 has one too."""
+    bits = magnitude.to(tl.int64, bitcast=True) & 0x7FFFFFFFFFFFFFFF
+    sign = x.to(tl.int64, bitcast=True) & -0x8000000000000000
+    return (bits | sign).to(tl.float64, bitcast=True)
 
 
 @triton.jit
-def _is_negative(x):
-    """Whether the sign bit is set: of -0.0 too."""
-    return x.to(tl.int64, bitcast=True) < 0
+def _yeo_johnson(x, power):
+    length = log1p(tl.abs(x))
+    a = tl.where(x >= 0.0, power + tl.zeros(x.shape, tl.float64), 2.0 - power)
+    bent = expm1(a * length) / tl.where(a == 0.0, 1.0, a)
+    return _with_sign(tl.where(a == 0.0, length, bent), x)
 
 
 @triton.jit
@@ -115,8 +115,7 @@ def _step(x, p, CODE: tl.constexpr, COUNT: tl.constexpr):
     elif CODE == 3:  # log1p
         x = log1p(x)
     elif CODE == 4:  # signed_log1p
-        y = log1p(tl.where(x < 0.0, -x, x))
-        x = tl.where(_is_negative(x), -y, y)
+        x = tl.where(x != x, x, _with_sign(log1p(tl.abs(x)), x))
     elif CODE == 5:  # sqrt
         x = tl.where(x != x, x, tl.sqrt(tl.where(x > 0.0, x, 0.0)))
     elif CODE == 6:  # yeo_johnson
