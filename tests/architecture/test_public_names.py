@@ -24,7 +24,7 @@ HEAVY = [
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(mlops_runtime.__path__, "mlops_runtime.")
-    if not module.name.endswith("__main__") and ".migrations" not in module.name
+    if not module.name.endswith(("__main__", "triton")) and ".migrations" not in module.name
 )
 
 
