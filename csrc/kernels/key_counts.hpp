@@ -26,11 +26,12 @@ class Counter {
   const IntegerTable& integers() const { return integers_; }
 
   void count(const Column& column, std::int64_t begin, std::int64_t n) {
-    const auto absent = [this](std::int64_t) { ++missing_; };
     if (column.layout == Layout::dictionary) return count_dictionary(column, begin, n);
     if (column.type == Type::utf8)
-      return for_each_text(column, begin, n, [this](std::int64_t, const Text& text) { add(text, 1); }, absent);
-    for_each_integer(column, begin, n, [this](std::int64_t, std::int64_t key) { ++integers_.at(key); }, absent);
+      return with_strings(column, [&](const auto& reader) {
+        count_texts(n, [&](std::int64_t i) { return present_text(column, reader, begin + i); });
+      });
+    count_integers(column, begin, n);
   }
 
   void merge(const Counter& other) {
@@ -38,6 +39,8 @@ class Counter {
       throw std::invalid_argument(problem("VocabularyCounter.merge", std::string(name_of(kind())) + " keys",
                                           std::string(name_of(other.kind())), "count one column only"));
     missing_ += other.missing_;
+    texts_.reserve(other.texts_.size());
+    integers_.reserve(other.integers_.size());
     other.texts_.for_each([this](const Text& text, std::int64_t count) { add(text, count); });
     other.integers_.for_each([this](std::int64_t key, std::int64_t count) { integers_.at(key) += count; });
   }
@@ -86,6 +89,37 @@ class Counter {
   }
 
  private:
+  static constexpr auto kBlock = static_cast<std::int64_t>(kKeyBlock);
+
+  // Counts texts(i) for n rows; a missing one has size 0. Those are dropped by arithmetic: nulls are hard to predict.
+  template <class Texts>
+  void count_texts(std::int64_t n, Texts texts) {
+    StringTable::Probe probes[kKeyBlock];
+    for (std::int64_t begin = 0; begin < n; begin += kBlock) {
+      const std::int64_t end = std::min(n, begin + kBlock);
+      std::size_t present = 0;
+      for (std::int64_t i = begin; i < end; ++i) {
+        const Text text = texts(i);
+        probes[present] = texts_.probe(text);
+        present += text.size > 0 ? 1 : 0;
+      }
+      missing_ += end - begin - static_cast<std::int64_t>(present);
+      texts_.count(probes, present);
+    }
+  }
+
+  void count_integers(const Column& column, std::int64_t begin, std::int64_t n) {
+    std::int64_t keys[kBlockRows];
+    for (const std::int64_t end = begin + n; begin < end; begin += kBlockRows) {
+      const std::int64_t rows = std::min(kBlockRows, end - begin);
+      std::size_t present = 0;
+      for_each_integer(
+          column, begin, rows, [&](std::int64_t, std::int64_t key) { keys[present++] = key; }, [](std::int64_t) {});
+      missing_ += rows - static_cast<std::int64_t>(present);
+      integers_.count(keys, present);
+    }
+  }
+
   void add(const Text& text, std::int64_t count) { texts_.at(texts_.probe(text)) += count; }
 
   // Counts positions first, so that each entry is hashed once; unless the dictionary is longer than the rows.
