@@ -27,7 +27,7 @@ class NativeExecutor:
         bags: Sequence[BagOutput],
     ) -> None:
         self._columns = columns
-        self._dense = _native.DensePlan([_dense(output, columns) for output in dense])
+        self._dense = _native.DensePlan([_dense(output, columns) for output in dense if output.names])
         self._sparse = _native.SparsePlan([_encoder(output.encoder, columns) for output in sparse])
         self._sparse_width = len(sparse)
         self._bags = {output.name: _bag(output.bag, columns) for output in bags}
