@@ -1,5 +1,6 @@
 #include "bindings/bindings.hpp"
 #include "kernels/key_counts.hpp"
+#include "kernels/key_entries.hpp"
 
 namespace mlrt::bindings {
 namespace {
@@ -7,14 +8,26 @@ namespace {
 using vocabulary::Counter;
 using GuardedCounter = Guarded<Counter>;
 
+// An array over the vector's own memory.
+template <class T>
+Array<T> adopt(Items<T>&& values) {
+  auto kept = std::make_unique<Items<T>>(std::move(values));
+  T* const data = kept->data();
+  const auto size = static_cast<py::ssize_t>(kept->size());
+  const py::capsule owner(kept.get(), [](void* vector) { delete static_cast<Items<T>*>(vector); });
+  (void)kept.release();
+  return Array<T>(size, data, owner);
+}
+
 py::tuple string_entries(const GuardedCounter& guarded) {
-  const auto entries = guarded.with([](const Counter& state) { return vocabulary::sorted_texts(state.texts()); });
-  return py::make_tuple(to_array(entries.bytes), to_array(entries.offsets), to_array(entries.counts));
+  auto entries = guarded.with([](const Counter& state) { return vocabulary::sorted_texts(state.texts()); });
+  return py::make_tuple(adopt(std::move(entries.bytes)), adopt(std::move(entries.offsets)),
+                        adopt(std::move(entries.counts)));
 }
 
 py::tuple integer_entries(const GuardedCounter& guarded) {
-  const auto entries = guarded.with([](const Counter& state) { return vocabulary::sorted_integers(state.integers()); });
-  return py::make_tuple(to_array(entries.keys), to_array(entries.counts));
+  auto entries = guarded.with([](const Counter& state) { return vocabulary::sorted_integers(state.integers()); });
+  return py::make_tuple(adopt(std::move(entries.keys)), adopt(std::move(entries.counts)));
 }
 
 }  // namespace

@@ -267,7 +267,7 @@ class StringTable {
       std::memcpy(bytes, &slot.low, 8);
       std::memcpy(bytes + 8, &slot.high, 8);
       const char* const data = slot.size <= kShort ? bytes : arena_.data() + slot.high;
-      visit(Text{data, slot.size, slot.size}, slot.value);
+      visit(Text{data, slot.size, std::max(slot.size, kShort)}, slot.value);
     });
   }
 

@@ -1,7 +1,7 @@
 // key_counts: exact counts of the distinct keys of a column.
 //
 // Input   an Arrow column of strings (any layout, dictionaries too), integers or booleans.
-// Output  Counter, a mergeable state; its entries, most frequent first, ties in ascending order.
+// Output  Counter, a mergeable state; key_entries.hpp puts its entries in order.
 // Error   0. Cost: one hash and one probe a row; a dictionary shorter than the rows is hashed once per entry.
 #pragma once
 
@@ -162,49 +162,6 @@ inline void update(Counter& into, const Table& table, std::int64_t column) {
   require_int64(table, column);
   reduce(table, into, Counter{},
          [&](Counter& state, const Span& span) { state.count(span.column(column), span.begin, span.rows); });
-}
-
-// Distinct strings, most frequent first, ties by byte order; string i is bytes[offsets[i], offsets[i + 1]).
-struct TextEntries {
-  std::vector<std::uint8_t> bytes;
-  std::vector<std::int64_t> offsets{0};
-  std::vector<std::int64_t> counts;
-};
-
-inline TextEntries sorted_texts(const StringTable& table) {
-  std::vector<std::pair<std::string, std::int64_t>> sorted;
-  sorted.reserve(table.size());
-  table.for_each(
-      [&](const Text& text, std::int64_t count) { sorted.emplace_back(std::string(text.data, text.size), count); });
-  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
-    return a.second != b.second ? a.second > b.second : a.first < b.first;  // std::string compares as unsigned bytes
-  });
-  TextEntries entries;
-  for (const auto& [text, count] : sorted) {
-    entries.bytes.insert(entries.bytes.end(), text.begin(), text.end());
-    entries.offsets.push_back(static_cast<std::int64_t>(entries.bytes.size()));
-    entries.counts.push_back(count);
-  }
-  return entries;
-}
-
-// Distinct integers, most frequent first, ties by value.
-struct IntegerEntries {
-  std::vector<std::int64_t> keys;
-  std::vector<std::int64_t> counts;
-};
-
-inline IntegerEntries sorted_integers(const IntegerTable& table) {
-  std::vector<std::pair<std::int64_t, std::int64_t>> sorted;
-  sorted.reserve(table.size());
-  table.for_each([&](std::int64_t key, std::int64_t count) { sorted.emplace_back(-count, key); });
-  std::sort(sorted.begin(), sorted.end());
-  IntegerEntries entries;
-  for (const auto& [negated, key] : sorted) {
-    entries.keys.push_back(key);
-    entries.counts.push_back(-negated);
-  }
-  return entries;
 }
 
 }  // namespace mlrt::vocabulary
