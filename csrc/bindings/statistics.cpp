@@ -24,6 +24,27 @@ auto field(Value State::* member) {
   };
 }
 
+// update() for an operand that is a column's position or an expression.
+template <class Operand, class State>
+void bind_update(py::class_<Guarded<State>>& type) {
+  type.def(
+      "update",
+      [](Guarded<State>& guarded, const Table& table, Operand column) {
+        guarded.with([&](State& state) { update(state, Blocks(table, column)); });
+      },
+      py::arg("table"), py::arg("column"));
+}
+
+template <class Operand>
+void bind_sample_update(py::class_<GuardedSample>& type) {
+  type.def(
+      "update",
+      [](GuardedSample& guarded, const Table& table, Operand column, std::int64_t first_row) {
+        guarded.with([&](quantiles::Sample& state) { update(state, Blocks(table, column), first_row); });
+      },
+      py::arg("table"), py::arg("column"), py::arg("first_row"));
+}
+
 void bind_moments(py::module_& module) {
   using moments::Moments;
   const auto extreme = [](double Moments::* member) {
@@ -35,12 +56,6 @@ void bind_moments(py::module_& module) {
   };
   auto type = final_class<GuardedMoments>(module, "Moments", "Exact, order-free moments of a numeric column.")
                   .def(py::init<>())
-                  .def(
-                      "update",
-                      [](GuardedMoments& guarded, const Table& table, std::int64_t column) {
-                        guarded.with([&](Moments& state) { moments::update(state, table, column); });
-                      },
-                      py::arg("table"), py::arg("column"))
                   .def("merge", &GuardedMoments::merge, py::arg("other"))
                   .def_property_readonly("count", field(&Moments::count))
                   .def_property_readonly("missing", field(&Moments::missing))
@@ -53,6 +68,8 @@ void bind_moments(py::module_& module) {
                         [](const Moments& state) { return std::pair(state.sum.bytes(), state.squares.bytes()); });
                     return py::make_tuple(to_int(sum), to_int(squares));
                   });
+  bind_update<std::int64_t>(type);
+  bind_update<const expression::Expression&>(type);
   bind_bytes(type, "Moments");
 }
 
@@ -71,12 +88,6 @@ void bind_histogram(py::module_& module) {
                              std::make_shared<const Index>(histogram::checked(to_vector(edges, "edges"))));
                        }),
                        py::arg("edges").noconvert())
-                  .def(
-                      "update",
-                      [](GuardedHistogram& guarded, const Table& table, std::int64_t column) {
-                        guarded.with([&](Histogram& state) { histogram::update(state, table, column); });
-                      },
-                      py::arg("table"), py::arg("column"))
                   .def("merge", &GuardedHistogram::merge, py::arg("other"))
                   .def_property_readonly("counts",
                                          [](const GuardedHistogram& guarded) {
@@ -87,6 +98,8 @@ void bind_histogram(py::module_& module) {
                   .def_property_readonly("missing", beside(&Index::missing))
                   .def_property_readonly("positive_infinite", beside(&Index::positive_infinite))
                   .def_property_readonly("negative_infinite", beside(&Index::negative_infinite));
+  bind_update<std::int64_t>(type);
+  bind_update<const expression::Expression&>(type);
   bind_bytes(type, "Histogram");
 }
 
@@ -97,12 +110,6 @@ void bind_quantiles(py::module_& module) {
                          return std::make_unique<GuardedSample>(quantiles::checked_capacity(capacity), seed);
                        }),
                        py::arg("capacity") = 65536, py::arg("seed") = 0)
-                  .def(
-                      "update",
-                      [](GuardedSample& guarded, const Table& table, std::int64_t column, std::int64_t first_row) {
-                        guarded.with([&](Sample& state) { quantiles::update(state, table, column, first_row); });
-                      },
-                      py::arg("table"), py::arg("column"), py::arg("first_row"))
                   .def("merge", &GuardedSample::merge, py::arg("other"))
                   .def_property_readonly("count",
                                          [](const GuardedSample& guarded) {
@@ -111,6 +118,8 @@ void bind_quantiles(py::module_& module) {
                   .def("sorted_values", [](const GuardedSample& guarded) {
                     return to_array(guarded.with([](const Sample& state) { return state.sorted_values(); }));
                   });
+  bind_sample_update<std::int64_t>(type);
+  bind_sample_update<const expression::Expression&>(type);
   bind_bytes(type, "QuantileSample");
 }
 

@@ -1,6 +1,6 @@
 // histogram: counts of a numeric column over given edges.
 //   slot(x) = #{edges < x},  so slot i holds edges[i-1] < x <= edges[i]
-// Input   edges: float64[k], finite, strictly increasing, 1 <= k <= 65,535; a numeric Arrow column.
+// Input   edges: float64[k], finite, strictly increasing, 1 <= k <= 65,535; a numeric column or an expression.
 //         Missing: null or NaN. Infinities are counted beside the slots.
 // Output  Histogram, a mergeable state of integers. -0.0 and 0.0 are one value.
 // Error   0.
@@ -15,7 +15,7 @@
 
 #include "core/binary.hpp"
 #include "core/errors.hpp"
-#include "kernels/decode.hpp"
+#include "kernels/blocks.hpp"
 
 namespace mlrt::histogram {
 
@@ -216,13 +216,10 @@ inline void add_block(Histogram& into, Run run, const double* x, std::int64_t n)
   count(into, x, buckets, n, [&index](double value, std::int32_t bucket) { return index.search(value, bucket); });
 }
 
-inline void update(Histogram& into, const Table& table, std::int64_t column) {
-  table.require_numeric(column);
-  const Isa isa = active_isa();
-  const Run run = select(isa);
-  reduce(table, into, Histogram(into.index), [&](Histogram& state, const Span& span) {
-    decode::for_each_block(span, span.column(column), isa,
-                           [&](const double* x, std::int64_t n, std::int64_t) { add_block(state, run, x, n); });
+inline void update(Histogram& into, const Blocks& blocks) {
+  const Run run = select(blocks.isa());
+  reduce(blocks.table(), into, Histogram(into.index), [&](Histogram& state, const Span& span) {
+    blocks.for_each(span, [&](const double* x, std::int64_t n, std::int64_t) { add_block(state, run, x, n); });
   });
 }
 

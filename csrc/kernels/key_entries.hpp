@@ -3,7 +3,7 @@
 // Input   the table of a Counter (key_counts.hpp).
 // Output  keys and their counts. Strings compare as unsigned bytes.
 // Error   0. Cost: a radix sort (core/radix.hpp) by the count and 16 bytes of each key; strings that are equal so far
-//         are compared. 1M strings of 9 bytes: 290 ms with std::sort, predicted 60 ms, measured 82 ms (half of it is reading the table and writing the keys).
+//         are compared. 1M strings of up to 9 bytes: 280 ms with std::sort, predicted 60 ms, measured 82 ms.
 #pragma once
 
 #include <algorithm>

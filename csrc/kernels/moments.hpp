@@ -1,6 +1,6 @@
 // moments: counts, extremes and exact sums of a numeric column.
 //   sum = Σ x,  squares = Σ x²  over finite x, without rounding
-// Input   a numeric Arrow column. Missing: null or NaN. Infinities are counted and left out of the sums.
+// Input   a numeric column or an expression. Missing: null or NaN. Infinities are counted and left out of the sums.
 // Output  Moments, a mergeable state: merge(a, b) is the state of the concatenation, bit for bit, in any order.
 // Error   0; integers above 2^53 enter the sums exactly and the extremes rounded to float64.
 // Source  core/exact_sum.hpp; cutting into digits: Demmel and Nguyen, Parallel reproducible summation (2015).
@@ -13,7 +13,7 @@
 
 #include "core/binary.hpp"
 #include "core/exact_sum.hpp"
-#include "kernels/decode.hpp"
+#include "kernels/blocks.hpp"
 
 namespace mlrt::moments {
 
@@ -164,18 +164,15 @@ inline void take_large(Moments& into, const Column& column, std::int64_t begin, 
   }
 }
 
-inline void update(Moments& into, const Table& table, std::int64_t column) {
-  table.require_numeric(column);
-  const Isa isa = active_isa();
-  const Run run = select(isa);
-  const Type type = table.field(column).type;
-  reduce(table, into, Moments{}, [&](Moments& state, const Span& span) {
-    const Column& data = span.column(column);
-    decode::for_each_block(span, data, isa, [&](const double* x, std::int64_t n, std::int64_t begin) {
-      if (type != Type::int64 && type != Type::uint64) return run(state, x, n);
+inline void update(Moments& into, const Blocks& blocks) {
+  const Run run = select(blocks.isa());
+  reduce(blocks.table(), into, Moments{}, [&](Moments& state, const Span& span) {
+    const Column* const integers = blocks.wide_integers(span);
+    blocks.for_each(span, [&](const double* x, std::int64_t n, std::int64_t begin) {
+      if (integers == nullptr) return run(state, x, n);
       alignas(64) double small[kBlockRows];
       std::copy_n(x, n, small);
-      take_large(state, data, begin, small, n);
+      take_large(state, *integers, begin, small, n);
       run(state, small, n);
     });
   });

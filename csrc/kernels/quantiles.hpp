@@ -1,12 +1,15 @@
 // quantiles: a bottom-k sample of a numeric column, the finite values whose rows have the k smallest keys.
 //   key(row) = mix(row + mix(seed)),  mix = the finaliser of splitmix64, a bijection of 64 bits: no two rows tie
-// Input   a numeric Arrow column and the ordinal of its first row in the whole data set. Missing, infinite: left out.
+// Input   a numeric column or an expression, and the ordinal of the first row in the whole data set. Missing and
+//         infinite values are left out.
 // Output  Sample, a mergeable state: parts of a data set, in any order, give the sample of the whole.
 // Error   0 for n <= k; else the rank error of a uniform sample of k, about 1/(2 sqrt(k)) at the median.
 // Source  Cohen and Kaplan, Summarizing data using bottom-k sketches (2007); Steele et al., splitmix64 (2014).
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -15,7 +18,8 @@
 
 #include "core/binary.hpp"
 #include "core/errors.hpp"
-#include "kernels/decode.hpp"
+#include "core/radix.hpp"
+#include "kernels/blocks.hpp"
 
 namespace mlrt::quantiles {
 
@@ -145,23 +149,52 @@ class Sample {
   std::vector<double> sorted_values() const {
     std::vector<Entry> entries = entries_;
     shrink(entries, capacity_);
-    std::vector<double> values;
-    values.reserve(entries.size());
-    for (const Entry& entry : entries) values.push_back(entry.value);
-    std::sort(values.begin(), values.end());
+    Items<std::uint64_t> ranks(entries.size());
+    std::transform(entries.begin(), entries.end(), ranks.begin(),
+                   [](const Entry& entry) { return rank_of(entry.value); });
+    radix_sort(ranks, 64, [](std::uint64_t rank) { return rank; });
+    std::vector<double> values(ranks.size());
+    std::transform(ranks.begin(), ranks.end(), values.begin(), value_of);
     return values;
   }
 
  private:
+  static constexpr int kBucketBits = 11;
+
   struct Entry {
     std::uint64_t key;
     double value;
   };
 
+  static constexpr std::uint64_t kSign = std::uint64_t{1} << 63;
+
+  // A whole number that orders finite values: the bits of a negative one are turned over, sign and all.
+  static std::uint64_t rank_of(double value) {
+    const auto bits = std::bit_cast<std::uint64_t>(value);
+    return (bits & kSign) != 0 ? ~bits : bits | kSign;
+  }
+
+  static double value_of(std::uint64_t rank) {
+    return std::bit_cast<double>((rank & kSign) != 0 ? rank ^ kSign : ~rank);
+  }
+
+  // Keeps the `capacity` entries of the smallest keys, in any order. The keys are evenly spread: all but the few in the
+  // bucket where the boundary falls are told apart by counting.
   static void shrink(std::vector<Entry>& entries, std::size_t capacity) {
     if (entries.size() <= capacity) return;
-    const auto last = entries.begin() + static_cast<std::ptrdiff_t>(capacity) - 1;
-    std::nth_element(entries.begin(), last, entries.end(),
+    std::uint64_t largest = 0;
+    for (const Entry& entry : entries) largest = std::max(largest, entry.key);
+    const int shift = std::max(0, static_cast<int>(std::bit_width(largest)) - kBucketBits);
+    std::array<std::size_t, std::size_t{1} << kBucketBits> counts{};
+    for (const Entry& entry : entries) ++counts[entry.key >> shift];
+    std::size_t below = 0;
+    std::uint64_t boundary = 0;
+    while (below + counts[boundary] < capacity) below += counts[boundary++];
+    const auto below_end = std::partition(entries.begin(), entries.end(),
+                                          [&](const Entry& entry) { return entry.key >> shift < boundary; });
+    const auto bucket_end =
+        std::partition(below_end, entries.end(), [&](const Entry& entry) { return entry.key >> shift == boundary; });
+    std::nth_element(below_end, entries.begin() + static_cast<std::ptrdiff_t>(capacity) - 1, bucket_end,
                      [](const Entry& a, const Entry& b) { return a.key < b.key; });
     entries.resize(capacity);
   }
@@ -182,12 +215,10 @@ class Sample {
   std::vector<Entry> entries_;
 };
 
-inline void update(Sample& into, const Table& table, std::int64_t column, std::int64_t first_row) {
-  table.require_numeric(column);
-  const Isa isa = active_isa();
-  const Run run = select(isa);
-  reduce(table, into, into.empty(), [&](Sample& state, const Span& span) {
-    decode::for_each_block(span, span.column(column), isa, [&](const double* x, std::int64_t n, std::int64_t begin) {
+inline void update(Sample& into, const Blocks& blocks, std::int64_t first_row) {
+  const Run run = select(blocks.isa());
+  reduce(blocks.table(), into, into.empty(), [&](Sample& state, const Span& span) {
+    blocks.for_each(span, [&](const double* x, std::int64_t n, std::int64_t begin) {
       state.offer(run, x, n, first_row + span.first_row + begin - span.begin);
     });
   });

@@ -41,6 +41,13 @@ def test_a_sample_that_holds_everything_is_exact() -> None:
     assert native(values).sorted_values().tolist() == sorted(values.tolist())
 
 
+def test_values_of_both_signs_and_every_magnitude_come_out_sorted() -> None:
+    values = np.random.default_rng(2).integers(0, 2**64 - 1, size=20_000, dtype=np.uint64).view(np.float64)
+    values = np.concatenate([values[np.isfinite(values)], [0.0, -0.0, 5e-324, -5e-324, 1.7e308, -1.7e308]])
+    expected = np.sort(values + 0.0)
+    assert native(values, capacity=2**16).sorted_values().tobytes() == expected.tobytes()
+
+
 def test_quantiles_of_a_sample_are_near_those_of_the_whole() -> None:
     values = np.random.default_rng(1).random(300_000)
     median = np.median(native(values, capacity=10_000).sorted_values())

@@ -185,6 +185,15 @@ def test_any_words_agree_with_a_dictionary(words: list[str | None], known: list[
         assert entries_of(counter_of(table)) == count_keys(words)[0]
 
 
+def test_entries_of_many_keys_are_in_order() -> None:
+    rng = np.random.default_rng(3)
+    parts = ["", "a", "\0", "\0\0", "same sixteen byte", "same sixteen bytes", "é" * 9]
+    words = [f"{parts[i % 7]}{i // 7 % 300:x}{parts[i % 5]}" for i in rng.integers(0, 4000, size=6000)]
+    integers = [int(i) for i in rng.integers(-(2**63), 2**63 - 1, size=700)] * 2 + [0, -1, 2**63 - 1, -(2**63)]
+    assert entries_of(counter_of(column(words))) == count_keys(words)[0]
+    assert entries_of(counter_of(column(pa.array(integers, pa.int64())))) == count_keys(integers)[0]
+
+
 def test_a_large_integer_is_refused_before_anything_is_counted() -> None:
     counter = VocabularyCounter()
     with pytest.raises(ValueError, match=r"`x`: expected integers up to 2\^63 - 1, got 9223372036854775808"):
