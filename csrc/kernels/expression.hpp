@@ -31,11 +31,6 @@ inline std::vector<Pass> passes(const Step* first, const Step* last) {
   return result;
 }
 
-// Whether the first loop of a chain takes float32.
-inline bool takes_float32(const std::vector<Pass>& chain) {
-  return !chain.empty() && (chain[0].step == nullptr || is_fused(chain[0].step->operation));
-}
-
 // An expression made ready for one table, which both outlive it; shared by all workers.
 class Bound {
  public:
@@ -57,7 +52,7 @@ class Bound {
 
  private:
   const double* part(const Span& span, std::int64_t begin, std::int64_t n, double* buffer) const {
-    Block block = reader_.read(span, begin, n, takes_float32(passes_), buffer);
+    Block block = reader_.read(span, begin, n, !passes_.empty() && passes_.front().is_fused(), buffer);
     for (const Pass& pass : passes_) {
       loops_->pass(pass, block, n, buffer);
       block = {buffer, false};

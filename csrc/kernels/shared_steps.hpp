@@ -33,7 +33,7 @@ struct Segment {
   std::optional<expression::Finish> finish = {};  // writes the column
   std::size_t column = 0;
 
-  bool takes_float32() const { return passes.empty() ? finish.has_value() : expression::takes_float32(passes); }
+  bool takes_float32() const { return passes.empty() ? finish.has_value() : passes.front().is_fused(); }
 };
 
 // How many parts two expressions share from the start, the source counted as one.
@@ -92,7 +92,7 @@ class Segments {
     kept_.push_back(parts);
   }
 
-  // The rest of the expression; an affine at its end, and an impute before that, are part of the last loop.
+  // The rest of the expression: its last pass, if that is fused, and an affine behind it are part of the last loop.
   void finish(const Expression& expression, std::size_t column) {
     Segment segment = start(expression);
     const Step* const first = next_step(expression);
@@ -103,8 +103,11 @@ class Segments {
       end.center = last->parameters[0];
       end.scale = last->parameters[1];
     }
-    if (last != first && last[-1].operation == expression::Operation::impute) end.impute = --last;
     segment.passes = expression::passes(first, last);
+    if (!segment.passes.empty() && segment.passes.back().is_fused()) {
+      end.pass = segment.passes.back();
+      segment.passes.pop_back();
+    }
     segment.finish = end;
     segment.column = column;
     list_.push_back(std::move(segment));

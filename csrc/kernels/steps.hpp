@@ -18,15 +18,22 @@
 
 namespace mlrt::expression {
 
+// Whether the loop of a step takes float32 and an impute before it; all others take float64 alone.
+constexpr bool is_fused(Operation operation) {
+  return operation == Operation::log1p || operation == Operation::signed_log1p || operation == Operation::square_root;
+}
+
 // One loop: an impute, or nothing, then a step, or nothing. Without either it widens float32.
 struct Pass {
   const Step* impute = nullptr;
   const Step* step = nullptr;
+
+  bool is_fused() const { return step == nullptr || expression::is_fused(step->operation); }
 };
 
-// The last loop of a dense column.
+// The last loop of a dense column: a pass that is fused, an affine, and the rounding to float32.
 struct Finish {
-  const Step* impute = nullptr;
+  Pass pass;
   double center = 0.0;
   double scale = 1.0;
 };
@@ -37,11 +44,6 @@ struct Block {
 
   const double* doubles() const { return static_cast<const double*>(data); }
 };
-
-// Whether the loop of a step takes float32 and an impute before it; all others take float64 alone.
-constexpr bool is_fused(Operation operation) {
-  return operation == Operation::log1p || operation == Operation::signed_log1p || operation == Operation::square_root;
-}
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
@@ -90,8 +92,7 @@ MLRT_INLINE double yeo_johnson(double lambda, double x) {
 
 template <class T>
 MLRT_INLINE double imputed(T x, double fill) {
-  const auto wide = static_cast<double>(x);
-  return std::abs(wide) <= std::numeric_limits<double>::max() ? wide : fill;
+  return std::abs(x) <= std::numeric_limits<T>::max() ? static_cast<double>(x) : fill;
 }
 
 // out[i] = f(x[i]) for a block that may be `out` itself.
@@ -101,14 +102,14 @@ MLRT_INLINE void map(const T* x, std::int64_t n, Out* out, F f) {
   for (std::int64_t i = 0; i < n; ++i) out[i] = f(x[i]);
 }
 
-// The same after an impute and from float32 too: four loops.
+// The same after an impute and from float32 too: four loops. f is told whether its x is certainly finite.
 template <class Out, class F>
 MLRT_INLINE void map_fused(const Step* impute, const Block& in, std::int64_t n, Out* out, F f) {
   const auto from = [&](const auto* x) MLRT_INLINE_LAMBDA {
     if (impute == nullptr)
-      return map(x, n, out, [&](auto value) MLRT_INLINE_LAMBDA { return f(static_cast<double>(value)); });
+      return map(x, n, out, [&](auto value) MLRT_INLINE_LAMBDA { return f(static_cast<double>(value), false); });
     const double fill = impute->parameters[0];
-    map(x, n, out, [&](auto value) MLRT_INLINE_LAMBDA { return f(imputed(value, fill)); });
+    map(x, n, out, [&](auto value) MLRT_INLINE_LAMBDA { return f(imputed(value, fill), true); });
   };
   if (in.is_float32)
     from(static_cast<const float*>(in.data));
@@ -179,28 +180,32 @@ MLRT_INLINE void apply_step(const Step& step, const double* x, std::int64_t n, d
   }
 }
 
+// Calls body with the function of a fused step, or of none.
+template <class Body>
+MLRT_INLINE void with_fused(const Step* step, Body body) {
+  if (step == nullptr) return body([](double x, bool) MLRT_INLINE_LAMBDA { return x; });
+  if (step->operation == Operation::log1p)
+    return body([](double x, bool is_finite) MLRT_INLINE_LAMBDA { return elementary::log1p(x, is_finite); });
+  if (step->operation == Operation::signed_log1p)
+    return body([](double x, bool is_finite)
+                    MLRT_INLINE_LAMBDA { return std::copysign(elementary::log1p(std::abs(x), is_finite), x); });
+  body([](double x, bool) MLRT_INLINE_LAMBDA { return x != x ? x : std::sqrt(x > 0.0 ? x : 0.0); });
+}
+
 MLRT_INLINE void apply_pass(const Pass& pass, const Block& in, std::int64_t n, double* out) {
-  if (pass.step == nullptr) return map_fused(pass.impute, in, n, out, [](double x) MLRT_INLINE_LAMBDA { return x; });
-  switch (pass.step->operation) {
-    case Operation::log1p:
-      return map_fused(pass.impute, in, n, out, [](double x) MLRT_INLINE_LAMBDA { return elementary::log1p(x); });
-    case Operation::signed_log1p:
-      return map_fused(pass.impute, in, n, out,
-                       [](double x) MLRT_INLINE_LAMBDA { return std::copysign(elementary::log1p(std::abs(x)), x); });
-    case Operation::square_root:
-      return map_fused(pass.impute, in, n, out,
-                       [](double x) MLRT_INLINE_LAMBDA { return x != x ? x : std::sqrt(x > 0.0 ? x : 0.0); });
-    default:
-      return apply_step(*pass.step, in.doubles(), n, out);
-  }
+  if (!pass.is_fused()) return apply_step(*pass.step, in.doubles(), n, out);
+  with_fused(pass.step, [&](auto f) MLRT_INLINE_LAMBDA { map_fused(pass.impute, in, n, out, f); });
 }
 
 MLRT_INLINE void finish_block(const Finish& finish, const Block& in, std::int64_t n, float* out) {
-  constexpr double kLargest = std::numeric_limits<float>::max();
+  constexpr float kLargest = std::numeric_limits<float>::max();
   const double center = finish.center, scale = finish.scale;
-  map_fused(finish.impute, in, n, out, [=](double x) MLRT_INLINE_LAMBDA {
-    const auto rounded = static_cast<float>(clip((x - center) * scale, -kLargest, kLargest));
-    return rounded == rounded ? rounded : std::numeric_limits<float>::quiet_NaN();
+  with_fused(finish.pass.step, [&](auto f) MLRT_INLINE_LAMBDA {
+    map_fused(finish.pass.impute, in, n, out, [=](double x, bool is_finite) MLRT_INLINE_LAMBDA {
+      const auto rounded = static_cast<float>((f(x, is_finite) - center) * scale);
+      const float clamped = std::abs(rounded) <= kLargest ? rounded : std::copysign(kLargest, rounded);
+      return is_finite || rounded == rounded ? clamped : std::numeric_limits<float>::quiet_NaN();
+    });
   });
 }
 

@@ -1,4 +1,4 @@
-"""log1p and expm1 in float64 for Triton kernels: the polynomials of `csrc/kernels/elementary.hpp`, bit for bit.
+"""log1p and expm1 in float64 for Triton kernels: the operations of `csrc/kernels/elementary.hpp`, bit for bit.
 
 They hold only where no multiplication is fused with an addition: launch with `enable_fp_fusion=False`.
 """
@@ -15,28 +15,18 @@ _LN_2_HIGH = tl.constexpr(float.fromhex("0x1.62e42fee00000p-1"))  # times a whol
 _LN_2_LOW = tl.constexpr(float.fromhex("0x1.a39ef35793c76p-33"))
 _PER_LN_2 = tl.constexpr(float.fromhex("0x1.71547652b82fep+0"))
 _LEAST_LOG1P = tl.constexpr(-1.0 + 2.0**-53)
-_HALF_STEP = tl.constexpr(0x0008000000000000)  # between the bit patterns of 0.75 and 1.0
+_HALF_STEP = tl.constexpr(0x00095F619980C433)  # between the bit patterns of sqrt(1/2) and 1.0
 _WHOLE = tl.constexpr(0x433 << 52)  # as float64: 2^52 + the low bits
 _ROUND = tl.constexpr(1.5 * 2.0**52)
 _LEAST_EXPM1 = tl.constexpr(-64.0)
 _MOST_EXPM1 = tl.constexpr(float.fromhex("0x1.62e42fefa39efp+9"))
 
 # Coefficients, highest power first; tuples of constants are not usable in the interpreter.
-_L_0 = tl.constexpr(float.fromhex("0x1.3ab97ac9eae9cp-36"))
-_L_1 = tl.constexpr(float.fromhex("-0x1.ca6cc67d53debp-33"))
-_L_2 = tl.constexpr(float.fromhex("0x1.49e7f63f0ca08p-30"))
-_L_3 = tl.constexpr(float.fromhex("-0x1.658a6da8b5559p-28"))
-_L_4 = tl.constexpr(float.fromhex("0x1.768f046b6de9cp-26"))
-_L_5 = tl.constexpr(float.fromhex("-0x1.9884c4e7418f3p-24"))
-_L_6 = tl.constexpr(float.fromhex("0x1.c6d335a0688dap-22"))
-_L_7 = tl.constexpr(float.fromhex("-0x1.00035bf8b076ep-19"))
-_L_8 = tl.constexpr(float.fromhex("0x1.2493cb70f9e65p-17"))
-_L_9 = tl.constexpr(float.fromhex("-0x1.555551a6f461dp-15"))
-_L_10 = tl.constexpr(float.fromhex("0x1.99999319cdc4ep-13"))
-_L_11 = tl.constexpr(float.fromhex("-0x1.ffffffeaee397p-11"))
-_L_12 = tl.constexpr(float.fromhex("0x1.55555559e03d9p-8"))
-_L_13 = tl.constexpr(float.fromhex("-0x1.00000000062d2p-5"))
-_L_14 = tl.constexpr(float.fromhex("0x1.0p-2"))
+_L_0 = tl.constexpr(float.fromhex("0x1.e2f6648b51b98p-3"))
+_L_1 = tl.constexpr(float.fromhex("0x1.2438d78eb3aeep-2"))
+_L_2 = tl.constexpr(float.fromhex("0x1.999a7a8b08454p-2"))
+_L_3 = tl.constexpr(float.fromhex("0x1.555554fd9ca51p-1"))
+_L_4 = tl.constexpr(float.fromhex("0x1.0p+1"))
 _E_0 = tl.constexpr(float.fromhex("0x1.71e949bfccb2ep-19"))
 _E_1 = tl.constexpr(float.fromhex("0x1.a158741499a4fp-16"))
 _E_2 = tl.constexpr(float.fromhex("0x1.a01a7d547c0b1p-13"))
@@ -55,16 +45,14 @@ def log1p(x):
     exponent = ((1.0 + least).to(tl.int64, bitcast=True) + _HALF_STEP) >> 52
     scale = ((2048 - exponent) << 52).to(tl.float64, bitcast=True)
     g = least * scale + (scale - 4.0)
-    g2 = g * g
-    g4 = g2 * g2
-    g8 = g4 * g4
-    c0 = (_L_14 + g * _L_13) + g2 * (_L_12 + g * _L_11)
-    c4 = (_L_10 + g * _L_9) + g2 * (_L_8 + g * _L_7)
-    c8 = (_L_6 + g * _L_5) + g2 * (_L_4 + g * _L_3)
-    c12 = (_L_2 + g * _L_1) + g2 * _L_0
-    total = (c0 + g4 * c4) + g8 * (c8 + g4 * c12)
+    s = g / (g + 8.0)
+    z = s * s
+    total = z * _L_0 + _L_1
+    total = total * z + _L_2
+    total = total * z + _L_3
+    total = total * z + _L_4
     k = (exponent | _WHOLE).to(tl.float64, bitcast=True) - (4503599627370496.0 + 1023.0)
-    return tl.where(x < float("inf"), k * _LN_2 + total * g, x)
+    return tl.where(x < float("inf"), k * _LN_2 + total * s, x)
 
 
 @triton.jit

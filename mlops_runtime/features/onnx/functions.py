@@ -1,12 +1,10 @@
 """log1p and expm1 as ONNX nodes: the operations of `csrc/kernels/elementary.hpp` in their order, so the same bits.
 
 ONNX cannot look at the bits of a number. The exponent therefore comes from a rounded logarithm, put right by comparing
-with the exact bounds, and powers of two from a table; all else is additions and multiplications.
+with the exact bounds, and powers of two from a table; all else is plain arithmetic.
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 
@@ -18,11 +16,10 @@ __all__ = ["expm1", "log1p"]
 _LEAST_LOG1P = -1.0 + 2.0**-53
 _LN2 = float.fromhex("0x1.62e42fefa39efp-1")
 _LEAST_POWER, _MOST_POWER = -53, 1024  # of two, in 1 + x
+_SQRT_HALF = float.fromhex("0x1.6a09e667f3bcdp-1")
 _LOG1P = [
-    *("0x1.0p-2", "-0x1.00000000062d2p-5", "0x1.55555559e03d9p-8", "-0x1.ffffffeaee397p-11"),
-    *("0x1.99999319cdc4ep-13", "-0x1.555551a6f461dp-15", "0x1.2493cb70f9e65p-17", "-0x1.00035bf8b076ep-19"),
-    *("0x1.c6d335a0688dap-22", "-0x1.9884c4e7418f3p-24", "0x1.768f046b6de9cp-26", "-0x1.658a6da8b5559p-28"),
-    *("0x1.49e7f63f0ca08p-30", "-0x1.ca6cc67d53debp-33", "0x1.3ab97ac9eae9cp-36"),
+    *("0x1.e2f6648b51b98p-3", "0x1.2438d78eb3aeep-2", "0x1.999a7a8b08454p-2"),
+    *("0x1.555554fd9ca51p-1", "0x1.0p+1"),
 ]
 _EXPM1 = [
     *("0x1.71e949bfccb2ep-19", "0x1.a158741499a4fp-16", "0x1.a01a7d547c0b1p-13", "0x1.6c164fb0ca474p-10"),
@@ -41,14 +38,15 @@ def log1p(x: Tensor) -> Tensor:
     power = _power_of(least + 1.0)
     scale = x.constant(np.ldexp(4.0, -np.arange(_LEAST_POWER, _MOST_POWER + 1))).gather(power)
     g = least * scale + (scale - 4.0)
-    result = (power + _LEAST_POWER).cast(DOUBLE) * _LN2 + _in_pairs(_LOG1P, g) * g
+    s = g / (g + 8.0)
+    result = (power + _LEAST_POWER).cast(DOUBLE) * _LN2 + _by_horner(_LOG1P, s * s) * s
     return where(x >= np.inf, x, result)
 
 
 def _power_of(y: Tensor) -> Tensor:
-    """Return k - `_LEAST_POWER`, int64, for 3/4 * 2**k <= y < 3/2 * 2**k; the largest for inf and NaN."""
-    bounds = y.constant([*np.ldexp(0.75, np.arange(_LEAST_POWER, _MOST_POWER + 1)).tolist(), np.nan])
-    guess = y.apply("Log") * (1.0 / _LN2) + (math.log2(4.0 / 3.0) - _LEAST_POWER)
+    """Return k - `_LEAST_POWER`, int64, for sqrt(1/2) * 2**k <= y < sqrt(2) * 2**k; the largest for inf and NaN."""
+    bounds = y.constant([*np.ldexp(_SQRT_HALF, np.arange(_LEAST_POWER, _MOST_POWER + 1)).tolist(), np.nan])
+    guess = y.apply("Log") * (1.0 / _LN2) + (0.5 - _LEAST_POWER)
     near = where(guess < float(_MOST_POWER - _LEAST_POWER), guess, y.constant(float(_MOST_POWER - _LEAST_POWER)))
     power = near.cast(INT64).apply("Max", 0)
     is_above, is_below = y >= bounds.gather(power + 1), y < bounds.gather(power)
@@ -65,17 +63,6 @@ def expm1(x: Tensor) -> Tensor:
     half = x.constant(np.ldexp(0.5, np.arange(_LEAST_N, _MOST_N + 1))).gather(position)
     result = ((r + r * r * _by_horner(_EXPM1, r)) * half + (half - 0.5)) * 2.0
     return where(x > _MOST_EXPM1, np.inf, result)
-
-
-def _in_pairs(coefficients: list[str], x: Tensor) -> Tensor:
-    """Return the polynomial with these coefficients, the lowest first, added in pairs, fours … (Estrin)."""
-    terms: list[Tensor] = [x.constant(float.fromhex(coefficient)) for coefficient in coefficients]
-    power = x
-    while len(terms) > 1:
-        pairs = [low + power * high for low, high in zip(terms[::2], terms[1::2], strict=False)]
-        terms = [*pairs, *terms[2 * len(pairs) :]]
-        power = power * power
-    return terms[0]
 
 
 def _by_horner(coefficients: list[str], x: Tensor) -> Tensor:
