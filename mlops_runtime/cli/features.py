@@ -14,6 +14,7 @@ from mlops_runtime.core.errors import PolicyError, problem
 
 if TYPE_CHECKING:
     from mlops_runtime.features import FeatureProgram
+    from mlops_runtime.features.parity import OperationParity, ParityReport
 
 __all__ = ["features"]
 
@@ -115,7 +116,7 @@ def show(program_folder: Path, as_json: bool) -> None:
 def parity(program_folder: Path, file: Path, as_json: bool) -> None:
     """Compare the native executor at every instruction set, bit for bit, with the NumPy oracle on FILE.
 
-    Ends with exit code 3 when a bit differs.
+    Prints the worst difference of each operation. Ends with exit code 3 when a bit differs.
     """
     from mlops_runtime.data import read_dataset
     from mlops_runtime.features.folder import read_program_folder
@@ -124,18 +125,10 @@ def parity(program_folder: Path, file: Path, as_json: bool) -> None:
     program = read_program_folder(program_folder)
     dataset = read_dataset(file, schema=program.schema)
     report = check_parity(program, dataset.table)
-
-    def render(console: Console) -> None:
-        rows = [
-            (c.column, c.isa, f"{c.differing:,}", f"{c.max_ulp:,}" if c.differing else "identical")
-            for c in report.columns
-        ]
-        title = f"{report.rows:,} rows, native against NumPy"
-        console.print(table(title, ("output", "ISA", "values that differ", "largest ulp"), rows))
-
-    emit(report.to_dict() | {"digest": program.digest}, as_json=as_json, render=render)
+    payload = report.to_dict() | {"digest": program.digest}
+    emit(payload, as_json=as_json, render=lambda console: _render_parity(console, report))
     if not report.identical:
-        differing = sorted({column.column for column in report.columns if column.differing})
+        differing = sorted({entry.output for entry in report.refused})
         refuse(
             PolicyError(
                 problem(
@@ -146,6 +139,22 @@ def parity(program_folder: Path, file: Path, as_json: bool) -> None:
                 )
             )
         )
+
+
+def _render_parity(console: Console, report: ParityReport) -> None:
+    worst: dict[str, dict[str, OperationParity]] = {}
+    for entry in report.operations:
+        worst.setdefault(entry.operation, {})[entry.backend] = entry
+    rows = [
+        (operation, next(iter(found.values())).outputs, *(_distance(found[backend]) for backend in report.backends))
+        for operation, found in sorted(worst.items())
+    ]
+    title = f"{report.rows:,} rows against NumPy: the worst value of each operation's outputs"
+    console.print(table(title, ("operation", "outputs", *report.backends), rows))
+
+
+def _distance(entry: OperationParity) -> str:
+    return f"{entry.max_ulp:,} ulp, {entry.differing:,} differ" if entry.differing else "identical"
 
 
 def _render_program(console: Console, program: FeatureProgram, output: Path, notes: tuple[str, ...]) -> None:

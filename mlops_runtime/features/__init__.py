@@ -1,6 +1,6 @@
 """Feature specifications, fitted programs, and their native execution."""
 
-from mlops_runtime.features.fit import FitState, fit_program
+from mlops_runtime.features.fit import FitState, Fitted, fit_program, fit_source, fit_transform
 from mlops_runtime.features.infer import InferredSpec, infer_spec
 from mlops_runtime.features.outputs import Matrices, RaggedIds
 from mlops_runtime.features.program import FeatureProgram
@@ -29,6 +29,7 @@ __all__ = [
     "FeatureProgram",
     "FeatureSpec",
     "FitState",
+    "Fitted",
     "FrequencyFeature",
     "HashFeature",
     "InferredSpec",
@@ -40,5 +41,7 @@ __all__ = [
     "RaggedIds",
     "TargetFeature",
     "fit_program",
+    "fit_source",
+    "fit_transform",
     "infer_spec",
 ]

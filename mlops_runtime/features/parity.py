@@ -1,7 +1,8 @@
-"""Proof that the executors agree: native at every instruction set this machine has, against the oracle."""
+"""Proof that the executors agree: native at every instruction set of this machine, and others, against the oracle."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,72 +11,157 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlops_runtime import _native
+from mlops_runtime.features.operations import operations_of
+from mlops_runtime.features.oracle import transform_reference
+from mlops_runtime.features.outputs import Matrices, Output, RaggedIds
 from mlops_runtime.features.program import FeatureProgram
-from mlops_runtime.features.reference import transform_reference
 
-__all__ = ["ColumnParity", "ParityReport", "check_parity", "compare_columns"]
+__all__ = ["Backend", "OperationParity", "OutputParity", "ParityReport", "check_parity", "compare"]
+
+Backend = Callable[[FeatureProgram, pa.Table], Matrices]
 
 _LEVELS = ("scalar", "avx2", "avx512")
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnParity:
-    """How one output column differs from the oracle's at one ISA; `max_ulp` counts the floats between."""
+class OutputParity:
+    """How one output of a backend differs from the oracle's.
 
-    isa: str
-    column: str
+    operations: what the output is made with. differing: values with other bits. max_ulp: the most floats (of ids: the
+    largest distance) between a value and the oracle's.
+    """
+
+    output: str
+    operations: tuple[str, ...]
+    backend: str
+    differing: int
+    max_ulp: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperationParity:
+    """The worst of all outputs that an operation takes part in, at one backend."""
+
+    operation: str
+    backend: str
+    outputs: int
     differing: int
     max_ulp: int
 
 
 @dataclass(frozen=True, slots=True)
 class ParityReport:
-    """One entry per ISA and output column."""
+    """One entry for each backend and output. exact: the backends of which the same bits are demanded."""
 
     rows: int
-    isas: tuple[str, ...]
-    columns: tuple[ColumnParity, ...]
+    backends: tuple[str, ...]
+    exact: tuple[str, ...]
+    outputs: tuple[OutputParity, ...]
 
     @property
     def identical(self) -> bool:
-        """Whether no bit differs."""
-        return not any(column.differing for column in self.columns)
+        """Whether no bit differs where none may."""
+        return not self.refused
+
+    @property
+    def refused(self) -> tuple[OutputParity, ...]:
+        """The outputs that differ where they may not."""
+        return tuple(entry for entry in self.outputs if entry.differing and entry.backend in self.exact)
+
+    @property
+    def operations(self) -> tuple[OperationParity, ...]:
+        """One entry for each operation and backend."""
+        grouped: dict[tuple[str, str], list[OutputParity]] = {}
+        for entry in self.outputs:
+            for operation in entry.operations:
+                grouped.setdefault((operation, entry.backend), []).append(entry)
+        return tuple(
+            OperationParity(
+                operation,
+                backend,
+                outputs=len(entries),
+                differing=sum(entry.differing for entry in entries),
+                max_ulp=max(entry.max_ulp for entry in entries),
+            )
+            for (operation, backend), entries in grouped.items()
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
-        return asdict(self) | {"identical": self.identical}
+        return asdict(self) | {
+            "operations": [asdict(operation) for operation in self.operations],
+            "identical": self.identical,
+        }
 
 
-def check_parity(program: FeatureProgram, table: pa.Table) -> ParityReport:
-    """Run `program` on a conformed table at every ISA and compare every bit with the NumPy oracle."""
+def check_parity(
+    program: FeatureProgram, table: pa.Table, *, backends: Mapping[str, Backend] | None = None
+) -> ParityReport:
+    """Run `program` on a conformed table and compare every bit with the NumPy oracle.
+
+    The native executor runs at every instruction set that this machine has; it has to agree to the last bit. Other
+    `backends` are compared and reported.
+    """
     oracle = transform_reference(program, table)
-    compared: list[ColumnParity] = []
-    isas = _LEVELS[: _LEVELS.index(_native.detected_isa()) + 1]
-    before = _native.active_isa()
-    try:
-        for isa in isas:
-            _native.set_isa(isa)
-            native = program.transform(table)
-            compared.extend(compare_columns(isa, program.dense_names, native.dense, oracle.dense))
-            compared.extend(compare_columns(isa, program.sparse_names, native.sparse, oracle.sparse))
-    finally:
-        _native.set_isa(before)
-    return ParityReport(table.num_rows, isas, tuple(compared))
+    native = {isa: _at(isa) for isa in _LEVELS[: _LEVELS.index(_native.detected_isa()) + 1]}
+    every = {**native, **(backends or {})}
+    compared = [entry for name, run in every.items() for entry in compare(program, name, run(program, table), oracle)]
+    return ParityReport(table.num_rows, tuple(every), tuple(native), tuple(compared))
 
 
-def compare_columns(
-    isa: str, names: tuple[str, ...], native: NDArray[np.generic], oracle: NDArray[np.generic]
-) -> list[ColumnParity]:
-    """Compare two matrices of one shape and dtype column by column, bit by bit."""
-    distances = np.abs(_ordinals(native) - _ordinals(oracle))
-    differing = (native.view(f"V{native.itemsize}") != oracle.view(f"V{oracle.itemsize}")).sum(axis=0)
-    largest = distances.max(axis=0, initial=0)
-    return [
-        ColumnParity(isa, name, int(differing[position]), int(largest[position])) for position, name in enumerate(names)
-    ]
+def compare(program: FeatureProgram, backend: str, got: Matrices, oracle: Matrices) -> list[OutputParity]:
+    """Compare what a backend made of a table with what the oracle made of it, output by output."""
+    entries = []
+    for output, mine, theirs in _pairs(program, got, oracle):
+        differing, max_ulp = _difference(mine, theirs)
+        entries.append(OutputParity(output.name, operations_of(output), backend, differing, max_ulp))
+    return entries
 
 
-def _ordinals(values: NDArray[np.generic]) -> NDArray[np.int64]:
+def _at(isa: str) -> Backend:
+    def run(program: FeatureProgram, table: pa.Table) -> Matrices:
+        before = _native.active_isa()
+        _native.set_isa(isa)
+        try:
+            return program.transform(table)
+        finally:
+            _native.set_isa(before)
+
+    return run
+
+
+_Array = NDArray[np.generic]
+
+
+def _pairs(program: FeatureProgram, got: Matrices, oracle: Matrices) -> Iterator[tuple[Output, _Array, _Array]]:
+    """Each output with the same part of both: its columns of a matrix, or the ids of its bag."""
+    first = 0
+    for dense in program.dense:
+        columns = slice(first, first + len(dense.names))
+        yield dense, got.dense[:, columns], oracle.dense[:, columns]
+        first += len(dense.names)
+    for position, sparse in enumerate(program.sparse):
+        yield sparse, got.sparse[:, position], oracle.sparse[:, position]
+    for bag in program.bags:
+        yield bag, _numbered(got.bags[bag.name]), _numbered(oracle.bags[bag.name])
+
+
+def _numbered(bag: RaggedIds) -> NDArray[np.int64]:
+    """All ids of a bag, each followed by the row it belongs to."""
+    rows = np.repeat(np.arange(len(bag.offsets) - 1), np.diff(bag.offsets))
+    return np.stack([bag.ids, rows], axis=1)
+
+
+def _difference(got: _Array, oracle: _Array) -> tuple[int, int]:
+    """How many values have other bits, and the largest distance between two."""
+    if got.shape != oracle.shape:
+        return max(got.size, oracle.size), int(np.iinfo(np.int64).max)
+    distance = np.abs(_ordinals(got) - _ordinals(oracle))
+    changed = distance if got.dtype != np.float32 else got.view(np.int32) != oracle.view(np.int32)
+    return int(np.count_nonzero(changed)), int(distance.max(initial=0))
+
+
+def _ordinals(values: _Array) -> NDArray[np.int64]:
     """Number the values so that neighbouring floats have neighbouring numbers (-0.0 and 0.0 share one)."""
     if values.dtype != np.float32:
         return values.astype(np.int64)

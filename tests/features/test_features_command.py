@@ -73,11 +73,12 @@ def test_show_says_what_fit_said(program, tmp_path, capsys):
     assert "collision" in shown
 
 
-def test_parity_names_every_output_at_every_isa(file, program, capsys):
+def test_parity_names_every_operation_at_every_isa(file, program, capsys):
     assert run(["features", "parity", str(program), str(file), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["identical"] is True
-    assert report["isas"][-1] == _native.detected_isa()
+    assert report["backends"][-1] == _native.detected_isa()
+    assert {(entry["operation"], entry["max_ulp"]) for entry in report["operations"]} >= {("impute", 0), ("vocabulary", 0)}
 
 
 def test_a_target_that_does_not_exist_leaves_nothing_behind(file, tmp_path, capsys):
