@@ -40,7 +40,7 @@ def _tokens(bag: Bag, value: list[str | int | None] | str | None) -> list[str | 
     if value is None:
         return []
     if isinstance(value, list):
-        return [element for element in value if element is not None]
+        return [element for element in value if element not in (None, "")]
     text = value.translate(_LOWER) if bag.lower else value
     units, joint = (list(text), "") if bag.tokens == "characters" else (text.split(), " ")
     return [

@@ -30,7 +30,8 @@ def transform_reference(program: FeatureProgram, table: pa.Table) -> Matrices:
         return inputs.column(program.columns.position(reading))
 
     rows = table.num_rows
-    dense = [_dense(output, column) for output in program.dense]
+    with np.errstate(invalid="ignore"):  # to round a signalling NaN raises the flag
+        dense = [_dense(output, column) for output in program.dense]
     sparse = [_ids(output.encoder, column) for output in program.sparse]
     return Matrices(
         np.concatenate([np.empty((rows, 0), np.float32), *dense], axis=1),
