@@ -50,6 +50,8 @@ def read_values(raw: pa.ChunkedArray, column: Column, rules: Schema, *, where: s
     ([31.0, 47.0, None, None], [False, False, True, False], [False, False, False, True])
     """
     judge = _Judge(Column(column.name, column.kind), rules, where)
+    if column.kind == "number" and is_text(raw.type):
+        raw = _without_words(raw, rules)
     unreadable = np.zeros(len(raw), bool)
     values = judge.read(raw)
     if values is None:
@@ -58,6 +60,18 @@ def read_values(raw: pa.ChunkedArray, column: Column, rules: Schema, *, where: s
         values, unreadable = _salvage(raw, judge)
     whole = _one_array(values, as_dictionary=column.kind == "string")
     return Reading(whole, _missing(whole) & ~unreadable, unreadable)
+
+
+def _without_words(raw: pa.ChunkedArray, rules: Schema) -> pa.ChunkedArray:
+    """Write true as 1 and false as 0: `conform` reads the words too, but only in a column that has nothing else."""
+    encoded = _one_array(raw, as_dictionary=True)
+    texts = encoded.dictionary
+    words = pc.utf8_lower(pc.utf8_trim_whitespace(texts) if rules.trim else texts)
+    if not pc.any(pc.is_in(words, value_set=pa.array(["true", "false"], texts.type))).as_py():
+        return raw
+    for word, digit in (("true", "1"), ("false", "0")):
+        texts = pc.if_else(pc.equal(words, word), pa.scalar(digit, texts.type), texts)
+    return pa.chunked_array([texts.take(encoded.indices)])
 
 
 class _Judge:
