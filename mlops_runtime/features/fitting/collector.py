@@ -35,14 +35,14 @@ class View:
         """The table for the kernels."""
         return ArrowTable(self.table)
 
-    def runs(self) -> Iterator[tuple[ArrowTable, int]]:
-        """Yield stretches of rows that follow each other in the data set, each with the ordinal of its first."""
+    @cached_property
+    def runs(self) -> list[tuple[ArrowTable, int]]:
+        """Stretches of rows that follow each other in the data set, each with the ordinal of its first."""
         cuts = np.flatnonzero(np.diff(self.ordinals) != 1) + 1
         if not len(cuts):
-            yield self.native, int(self.ordinals[0]) if len(self.ordinals) else 0
-            return
-        for begin, end in pairwise([0, *cuts.tolist(), len(self.ordinals)]):
-            yield ArrowTable(self.table.slice(begin, end - begin)), int(self.ordinals[begin])
+            return [(self.native, int(self.ordinals[0]))] if len(self.ordinals) else []
+        bounds = pairwise([0, *cuts.tolist(), len(self.ordinals)])
+        return [(ArrowTable(self.table.slice(begin, end - begin)), int(self.ordinals[begin])) for begin, end in bounds]
 
     def column(self, reading: Reading) -> pa.ChunkedArray:
         """Return a column, read that way."""

@@ -79,7 +79,7 @@ class ValueSample(Collector):
     def update(self, view: View) -> None:
         """Add the rows of a table."""
         operand = _operand(self._expression, view.columns)
-        for table, first_row in view.runs():
+        for table, first_row in view.runs:
             self._sample.update(table, operand, first_row)
 
     def merge(self, other: ValueSample) -> None:
