@@ -25,7 +25,7 @@ class _File(StrictModel):
     name: str
     sha256: _Sha256
     rows: Annotated[int, Field(ge=0)]
-    partition: dict[str, str]
+    partition: dict[str, str | None]
 
 
 class _Document(StrictModel):

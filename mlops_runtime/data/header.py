@@ -6,13 +6,14 @@ import codecs
 import contextlib
 import csv
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
+from typing import BinaryIO
 
 from mlops_runtime.core.errors import DataError, EmptyInputError, SchemaError, problem
 from mlops_runtime.data.schema import DEFAULT_NULL_TOKENS, listed, repeated_names
 
-__all__ = ["CsvHeader", "read_header"]
+__all__ = ["CsvHeader", "is_code", "read_header"]
 
 _SAMPLE_BYTES = 1 << 18
 _SAMPLE_RECORDS = 50
@@ -38,10 +39,13 @@ class CsvHeader:
     notes: tuple[str, ...]
 
 
-def read_header(path: Path) -> CsvHeader:
-    """Read a CSV file's header. Raises DataError when it is no text, SchemaError for duplicate column names."""
-    lines = _sample_lines(path)
-    delimiter, records = _sniff(lines, path)
+def read_header(stream: BinaryIO, where: str) -> CsvHeader:
+    """Read the header of an open CSV file, which is called `where` in messages.
+
+    Raises DataError when it is no text, SchemaError for duplicate column names.
+    """
+    lines = _sample_lines(stream, where)
+    delimiter, records = _sniff(lines, where)
     notes = [] if delimiter == "," else [f"fields are separated by {_DELIMITERS[delimiter]}"]
     decimal_point = "."
     cells = [cell for record in records[1:] for cell in record]
@@ -52,17 +56,16 @@ def read_header(path: Path) -> CsvHeader:
     ):
         decimal_point = ","
         notes.append("numbers have a decimal comma")
-    names = _clean_names(records[0], path, notes)
+    names = _clean_names(records[0], where, notes)
     codes = _codes(names, lines, delimiter)
     return CsvHeader(names, delimiter, decimal_point, _header_lines(lines, delimiter), codes, tuple(notes))
 
 
-def _sample_lines(path: Path) -> list[str]:
-    with path.open("rb") as stream:
-        sample = stream.read(_SAMPLE_BYTES)
-        while b"\n" not in sample and (more := stream.read(_SAMPLE_BYTES)):
-            sample += more
-        whole = not stream.read(1)
+def _sample_lines(stream: BinaryIO, where: str) -> list[str]:
+    sample = stream.read(_SAMPLE_BYTES)
+    while b"\n" not in sample and (more := stream.read(_SAMPLE_BYTES)):
+        sample += more
+    whole = not stream.read(1)
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(sample, final=whole)
     except UnicodeDecodeError as error:
@@ -71,7 +74,7 @@ def _sample_lines(path: Path) -> list[str]:
             problem(
                 expected="UTF-8 text",
                 got=f"byte 0x{sample[error.start]:02x} at offset {error.start} (line {line})",
-                where=str(path),
+                where=where,
                 next_step="convert the file to UTF-8, for example with iconv",
             )
         ) from error
@@ -79,7 +82,7 @@ def _sample_lines(path: Path) -> list[str]:
     return lines if whole or len(lines) < 2 else lines[:-1]
 
 
-def _sniff(lines: list[str], path: Path) -> tuple[str, list[list[str]]]:
+def _sniff(lines: list[str], where: str) -> tuple[str, list[list[str]]]:
     """Choose the delimiter that splits the most records into the header's number of fields, preferring more fields."""
     candidates = []
     for delimiter in _DELIMITERS:
@@ -93,7 +96,7 @@ def _sniff(lines: list[str], path: Path) -> tuple[str, list[list[str]]]:
             problem(
                 expected="a header line",
                 got="none that can be read",
-                where=str(path),
+                where=where,
                 next_step="write the column names into the first line",
             )
         )
@@ -119,12 +122,17 @@ def _codes(names: tuple[str, ...], lines: list[str], delimiter: str) -> frozense
     with contextlib.suppress(csv.Error):
         _, *rows = filter(None, csv.reader(lines, delimiter=delimiter))
         columns = zip(names, zip(*(row for row in rows if len(row) == len(names)), strict=True), strict=False)
-        return frozenset(name for name, cells in columns if _is_code({cell.strip() for cell in cells}))
+        return frozenset(name for name, cells in columns if is_code({cell.strip() for cell in cells}))
     return frozenset()
 
 
-def _is_code(cells: set[str]) -> bool:
-    present = cells - {*DEFAULT_NULL_TOKENS}
+def is_code(cells: Collection[str]) -> bool:
+    """Whether these cells are digits throughout and some begin with a zero that is not all.
+
+    >>> is_code({"01", "12", ""}), is_code({"1", "0"})
+    (True, False)
+    """
+    present = {*cells} - {*DEFAULT_NULL_TOKENS}
     return all(map(str.isdigit, present)) and any(map(_CODE.match, present))
 
 
@@ -136,7 +144,7 @@ def _header_lines(lines: list[str], delimiter: str) -> int:
     return reader.line_num
 
 
-def _clean_names(raw: list[str], path: Path, notes: list[str]) -> tuple[str, ...]:
+def _clean_names(raw: list[str], where: str, notes: list[str]) -> tuple[str, ...]:
     names = [name.strip() for name in raw]
     if all(map(_NUMBER.match, names)):
         notes.append("the first line holds only numbers: if the header is missing, add one")
@@ -150,7 +158,7 @@ def _clean_names(raw: list[str], path: Path, notes: list[str]) -> tuple[str, ...
             problem(
                 expected="distinct column names",
                 got=f"{listed(repeated)} more than once",
-                where=f"{path}, header",
+                where=f"{where}, header",
                 next_step="rename the duplicates in the file's first line",
             )
         )

@@ -12,9 +12,18 @@ from mlops_runtime.data.conform import is_text
 from mlops_runtime.data.lists import is_list
 from mlops_runtime.data.schema import Column, ColumnKind
 
-__all__ = ["ColumnFacts", "InferredColumns", "decoded_type", "facts_of", "infer", "infer_columns", "is_exact"]
+__all__ = [
+    "EXACT_LIMIT",
+    "ColumnFacts",
+    "InferredColumns",
+    "decoded_type",
+    "facts_of",
+    "infer",
+    "infer_columns",
+    "is_exact",
+]
 
-_EXACT_LIMIT = 2**53
+EXACT_LIMIT = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,7 @@ def is_exact(values: pa.ChunkedArray) -> bool:
     if values.type.bit_width < 64:
         return True
     extremes = pc.min_max(values).as_py()
-    return extremes["max"] is None or max(-extremes["min"], extremes["max"]) <= _EXACT_LIMIT
+    return extremes["max"] is None or max(-extremes["min"], extremes["max"]) <= EXACT_LIMIT
 
 
 def _kind_of(facts: ColumnFacts) -> ColumnKind | None:

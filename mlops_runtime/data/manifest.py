@@ -13,12 +13,15 @@ __all__ = ["DataFile", "Manifest"]
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """One file: its content's hash, its rows, and the partition values its place in the data set stands for."""
+    """One file: its content's hash, its rows, and the partition values its place in the data set stands for.
+
+    A partition value of None is a missing one.
+    """
 
     name: str
     sha256: str
     rows: int
-    partition: Mapping[str, str] = field(default_factory=dict)
+    partition: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,36 +1,29 @@
-"""From a file to a data set: decode, infer or check the schema, clean, and record what was read."""
+"""A data set as a source of conformed rows: streamed in batches, or read whole, with one schema and one identity."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from mlops_runtime.core.digest import sha256_file
-from mlops_runtime.core.errors import ConfigError, DataError, EmptyInputError, SchemaError, problem
-from mlops_runtime.data.columnar_file import read_arrow, read_parquet
-from mlops_runtime.data.conform import conform
-from mlops_runtime.data.csv_file import read_csv
-from mlops_runtime.data.infer import infer_columns
+from mlops_runtime.core.errors import EmptyInputError, problem
+from mlops_runtime.data.batch import BadRow, Batch
+from mlops_runtime.data.csv_file import CsvFile
+from mlops_runtime.data.data_file import OpenFile, Piece
+from mlops_runtime.data.decide import Decision, Request, decide
+from mlops_runtime.data.filters import matching_rows, may_match
+from mlops_runtime.data.finish import PartitionValues, finish
 from mlops_runtime.data.manifest import DataFile, Manifest
-from mlops_runtime.data.schema import Schema, listed
+from mlops_runtime.data.parquet_file import ParquetFile
+from mlops_runtime.data.prefetch import prefetched
+from mlops_runtime.data.schema import Schema
 
-__all__ = ["Dataset", "read_dataset"]
+__all__ = ["Dataset", "Source"]
 
-_Format = Literal["csv", "parquet", "arrow"]
-
-_MAGIC: tuple[tuple[bytes, _Format], ...] = ((b"PAR1", "parquet"), (b"ARROW1", "arrow"), (b"\xff\xff\xff\xff", "arrow"))
-_FOREIGN = (
-    (b"\x1f\x8b", "gzip", "decompress it first"),
-    (b"PK\x03\x04", "ZIP or Excel", "export it as CSV or Parquet"),
-    (b"\xff\xfe", "UTF-16", "convert it to UTF-8"),
-    (b"\xfe\xff", "UTF-16", "convert it to UTF-8"),
-)
-_EXTENSIONS: dict[str, _Format] = {".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow"}
+_BATCH_ROWS = 131_072
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,99 +36,181 @@ class Dataset:
     notes: tuple[str, ...]
 
 
-def read_dataset(path: str | Path, *, schema: Schema | None = None, columns: Sequence[str] | None = None) -> Dataset:
-    """Read a CSV, Parquet or Arrow IPC file, told apart by content.
+class Source:
+    """The files of a data set, opened by `open_source`, in the order that gives their rows the ordinals.
 
-    schema: read these columns as these kinds; without it every column's kind is inferred. columns: read only these, in
-    this order; names that `schema` lacks (a target, say) are inferred.
-    Raises ConfigError when the path cannot be opened, EmptyInputError without rows, SchemaError for missing or
-    unreadable columns, and DataError for a damaged file.
+    Nothing is kept but what the files' headers and footers say; every call of `batches` reads anew. The schema is
+    decided once, from footers where the format has them: CSV files cost a pass for columns that no schema declares (as
+    texts, block by block, in bounded memory), Arrow files one over their values.
     """
-    source = Path(path)
-    file_format = _detect(source)
-    wanted = columns if columns is not None else (schema.names if schema else None)
-    rules = schema or Schema(())
-    with ThreadPoolExecutor(1) as pool:  # hashing releases the GIL: it runs beside the decoder
-        sha256 = pool.submit(sha256_file, source)
-        table, notes = _decode(source, file_format, wanted, rules)
-        manifest = Manifest((DataFile(source.name, sha256.result(), table.num_rows),))
-    if table.num_rows == 0:
-        raise EmptyInputError(
-            problem(expected="rows", got="none", where=str(source), next_step="check that the export finished")
-        )
-    complete, more_notes = _complete_schema(table, rules, wanted, source)
-    return Dataset(conform(table, complete, where=str(source)), complete, manifest, (*notes, *more_notes))
 
+    def __init__(
+        self,
+        files: Sequence[OpenFile],
+        request: Request,
+        partitions: PartitionValues,
+        notes: Sequence[str],
+        on_bad_row: Callable[[BadRow], None] | None,
+    ) -> None:
+        self._files = files
+        self._request = request
+        self._partitions = partitions
+        self._notes = tuple(notes)
+        self._on_bad_row = on_bad_row
+        codes = {name for file in files if isinstance(file, CsvFile) for name in file.codes}
+        for file in files:
+            if isinstance(file, CsvFile):
+                file.read_as_text(codes)
 
-def _detect(path: Path) -> _Format:
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(8)
-    except OSError as error:
-        raise ConfigError(
-            problem(
-                expected="a readable data file",
-                got=f"an error: {(error.strerror or str(error)).lower()}",
-                where=str(path),
-                next_step="pass one CSV, Parquet or Arrow IPC file that this user may read",
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files' names, relative to the data set, in order."""
+        return tuple(file.stored.name for file in self._files)
+
+    @property
+    def schema(self) -> Schema:
+        """What the tables of `batches` and `read` hold. SchemaError as `decide` says."""
+        return self._decision.schema
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know: about the files, about differences between them, about columns."""
+        return (*self._notes, *self._decision.notes)
+
+    @property
+    def row_groups_skipped(self) -> int:
+        """How many Parquet row groups hold no row that meets the filters, and are not read."""
+        self._decision  # noqa: B018 - chooses the row groups
+        parquet = [file for file in self._files if isinstance(file, ParquetFile)]
+        return sum(file.all_groups - len(file.groups) for file in parquet)
+
+    def batches(self, rows: int = _BATCH_ROWS) -> Iterator[Batch]:
+        """Yield conformed rows, at most `rows` at a time, in order; a thread decodes up to two batches ahead.
+
+        Each batch is of one file; all have the same Arrow schema. Memory is bounded by a few batches (of CSV: by blocks
+        of 4 MiB). Bad rows go to `on_bad_row`, before the batch that follows them is handed out.
+        Raises DataError for damaged files, SchemaError for values that cannot be read as their column's kind.
+        """
+        for batch, bad in prefetched(lambda: self._conformed(rows)):
+            for row in bad:
+                if self._on_bad_row is not None:
+                    self._on_bad_row(row)
+            if batch.table.num_rows:
+                yield batch
+
+    def decoded(self, rows: int = _BATCH_ROWS) -> Iterator[Batch | BadRow]:
+        """Yield rows as they are in the files, and rows that cannot be decoded, for a check that judges every value.
+
+        CSV columns come as texts, nothing is inferred or conformed, filters are not applied, and the columns of the
+        files may differ. A bad row comes before the batch whose last row follows it.
+        """
+        for batch, bad in prefetched(lambda: self._raw(rows)):
+            yield from bad
+            if batch.table.num_rows:
+                yield batch
+
+    def read(self) -> Dataset:
+        """Read everything that `batches` would yield, with the same schema and values, and the manifest.
+
+        CSV files are decoded once, with all threads. Raises EmptyInputError when there is no row, and as `batches`.
+        """
+        with ThreadPoolExecutor(1) as pool:  # hashing releases the GIL: it runs beside the decoder
+            digests = [pool.submit(file.stored.sha256) for file in self._files]
+            streamed = self._on_bad_row is not None
+            tables = [batch.table for batch in self.batches()] if streamed else self._read_whole()
+            manifest = self._manifest([digest.result() for digest in digests])
+        if not sum(table.num_rows for table in tables):
+            raise self._empty()
+        table = tables[0] if len(tables) == 1 else pa.concat_tables(tables).unify_dictionaries()
+        return Dataset(table, self.schema, manifest, self.notes)
+
+    def manifest(self) -> Manifest:
+        """Return the files' hashes, rows and partition values: a pass over the bytes, another to count the rows of CSV."""
+        return self._manifest([file.stored.sha256() for file in self._files])
+
+    @functools.cached_property
+    def _decision(self) -> Decision:
+        partitions = self._partitions
+        types = {name: partitions.table.schema.field(name).type for name in partitions.schema.names}
+        decision = decide(self._files, self._request, partitions.schema, types)
+        for file in self._files:
+            if isinstance(file, ParquetFile):
+                file.groups = [group for group in range(file.all_groups) if self._may_match(file, group, decision)]
+        return decision
+
+    def _may_match(self, file: ParquetFile, group: int, decision: Decision) -> bool:
+        for condition in decision.conditions:
+            name = condition.column.name
+            if name in self._partitions.schema.names:
+                continue
+            if name not in file.names:
+                return False
+            bounds = file.bounds(group, name)
+            if not may_match(condition, bounds, file.type_of(name), trim=decision.decoded.trim):
+                return False
+        return True
+
+    def _needed(self, file: OpenFile) -> list[str]:
+        """The columns that may be wanted of a file whose facts are not known yet."""
+        wanted = frozenset(self._request.names or file.names) - frozenset(self._partitions.schema.names)
+        return [name for name in file.names if name in wanted]
+
+    def _conformed(self, rows: int) -> Iterator[tuple[Batch, tuple[BadRow, ...]]]:
+        decision = self._decision
+        for batch, bad, index, row in self._pieces(rows, decision.decoded.names, raw=False):
+            where = self._files[index].stored.where
+            table = finish(batch.table, decision, self._partitions, index, where=where, first_row=row)
+            clean = replace(batch, table=table)
+            if decision.conditions:
+                clean = clean.filter(matching_rows(table, decision.conditions))
+            yield replace(clean, table=clean.table.select(list(decision.schema.names))), bad
+
+    def _raw(self, rows: int) -> Iterator[tuple[Batch, tuple[BadRow, ...]]]:
+        for batch, bad, index, _ in self._pieces(rows, self._request.names, raw=True):
+            yield replace(batch, table=self._partitions.added(batch.table, index)), bad
+
+    def _pieces(
+        self, rows: int, names: Sequence[str] | None, *, raw: bool
+    ) -> Iterator[tuple[Batch, tuple[BadRow, ...], int, int]]:
+        """Yield undecided rows with their ordinals, bad rows, the file's position, and the first row's number in it."""
+        start = 0
+        for index, file in enumerate(self._files):
+            wanted = frozenset(names or file.names) - frozenset(self._partitions.schema.names)
+            for piece in file.pieces(wanted, rows, raw=raw):
+                yield *_with_ordinals(piece, start, file.stored.name), index, piece.first_row
+            start += file.count()
+
+    def _read_whole(self) -> list[pa.Table]:
+        raw = {i: f.read(self._needed(f)) for i, f in enumerate(self._files) if isinstance(f, CsvFile)}
+        decision = self._decision
+        tables = []
+        for index, file in enumerate(self._files):
+            decoded = raw.pop(index) if index in raw else file.read(decision.decoded.names)
+            table = finish(decoded, decision, self._partitions, index, where=file.stored.where, first_row=0)
+            if decision.conditions:
+                table = table.filter(pa.array(matching_rows(table, decision.conditions)))
+            tables.append(table.select(list(decision.schema.names)))
+        return tables
+
+    def _manifest(self, digests: Sequence[str]) -> Manifest:
+        return Manifest(
+            tuple(
+                DataFile(file.stored.name, sha256, file.count(), dict(file.stored.partition))
+                for file, sha256 in zip(self._files, digests, strict=True)
             )
-        ) from error
-    if not start:
-        raise EmptyInputError(
-            problem(expected="data", got="0 bytes", where=str(path), next_step="check that the export finished")
         )
-    for magic, file_format in _MAGIC:
-        if start.startswith(magic):
-            return file_format
-    for magic, kind, advice in _FOREIGN:
-        if start.startswith(magic):
-            raise DataError(
-                problem(expected="CSV, Parquet or Arrow IPC", got=f"a {kind} file", where=str(path), next_step=advice)
-            )
-    declared = _EXTENSIONS.get(path.suffix.lower())
-    if declared is not None:
-        raise DataError(
-            problem(
-                expected=f"{declared} content, as the name says",
-                got=f"first bytes {start!r}",
-                where=str(path),
-                next_step="write the file again, or give it the extension of what it holds",
-            )
+
+    def _empty(self) -> EmptyInputError:
+        where = self._files[0].stored.where if len(self._files) == 1 else f"data set of {len(self._files)} files"
+        whole = "rows below the header" if all(isinstance(file, CsvFile) for file in self._files) else "rows"
+        expected = "rows that meet the filters" if self._request.filters else whole
+        return EmptyInputError(
+            problem(expected=expected, got="none", where=where, next_step="check that the export finished")
         )
-    return "csv"
 
 
-def _decode(
-    path: Path, file_format: _Format, wanted: Collection[str] | None, rules: Schema
-) -> tuple[pa.Table, tuple[str, ...]]:
-    if file_format == "csv":
-        texts = {column.name for column in rules.columns if column.kind == "string"}
-        return read_csv(path, columns=wanted, texts=texts, rules=rules)
-    read = read_parquet if file_format == "parquet" else read_arrow
-    return read(path, wanted), ()
-
-
-def _complete_schema(
-    table: pa.Table, rules: Schema, wanted: Sequence[str] | None, path: Path
-) -> tuple[Schema, tuple[str, ...]]:
-    """Add what must be inferred to what is known, in the order asked for."""
-    unknown = [name for name in table.column_names if name not in rules.names]
-    inferred = infer_columns(table.select(unknown))
-    known = {column.name: column for column in (*rules.columns, *inferred.columns)}
-    order = table.column_names if wanted is None else wanted
-    for name in order if wanted is not None else ():
-        if name in known:
-            continue
-        got = (
-            f"type {inferred.excluded[name]}" if name in inferred.excluded else f"columns {listed(table.column_names)}"
-        )
-        raise SchemaError(
-            problem(
-                expected=f"a usable column `{name}`",
-                got=got,
-                where=str(path),
-                next_step="check the spelling, or cast the column",
-            )
-        )
-    columns = tuple(known[name] for name in order if name in known)
-    return Schema(columns, rules.trim, rules.null_tokens), inferred.notes
+def _with_ordinals(piece: Piece, start: int, file: str) -> tuple[Batch, tuple[BadRow, ...]]:
+    """Count a piece's rows from the data set's first row instead of its file's, which has the ordinal `start`."""
+    numbers = None if piece.numbers is None else piece.numbers + start
+    bad = tuple(replace(row, ordinal=row.ordinal + start) for row in piece.bad)
+    return Batch(piece.table, piece.first_row + start, file, numbers), bad

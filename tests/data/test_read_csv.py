@@ -163,6 +163,9 @@ def test_an_unknown_column_is_refused(read):
         (b"a,b\n1,x\n2,\x00\n", r"NUL byte at offset 10 \(line 3\)"),
         (b"\x1f\x8b\x08\x00rest", "gzip"),
         (b"PK\x03\x04rest", "ZIP or Excel"),
+        ('a,b\n1,2\n3,"x\n4,y\n5,z\n', r"got none for the quote in line 3"),
+        ('a,b\n1,"x\ny"\n3,"z\n' + "4,y\n" * 100_000, r"got none for the quote in line 4"),
+        ('a,b\n1,2\n3,"x\n4,"y"\n5,z\n', r"got none for the quote in line 3"),
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
     ],
 )
@@ -180,7 +183,7 @@ def test_a_file_without_rows_is_an_empty_input(read, content):
 def test_a_path_that_cannot_be_opened_is_a_config_error(tmp_path):
     with pytest.raises(ConfigError, match="no such file"):
         read_dataset(tmp_path / "absent.csv")
-    with pytest.raises(ConfigError, match="is a directory"):
+    with pytest.raises(EmptyInputError, match="expected data files, got none"):
         read_dataset(tmp_path)
 
 

@@ -1,0 +1,137 @@
+"""From what a user names to files: paths, globs, folders and URLs, in the order that gives rows their ordinals."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow.fs as pafs
+
+from mlops_runtime.core.errors import ConfigError, EmptyInputError, problem
+from mlops_runtime.data.file_system import find_file_system
+from mlops_runtime.data.partition import partition_of
+from mlops_runtime.data.stored_file import StoredFile, unreadable
+
+__all__ = ["DataPath", "Partitioning", "locate"]
+
+DataPath = str | Path
+Partitioning = Literal["hive"] | None
+
+_WILDCARD = re.compile(r"[*?\[]")
+_TRANSLATED = {"**/": r"(?:[^/]+/)*", "**": r".*", "*": r"[^/]*", "?": r"[^/]"}
+_TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[[^]/]+\]|[^*?\[]+|\[")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one path names. base: where relative paths begin. named: whether the user chose each file, and how."""
+
+    filesystem: pafs.FileSystem
+    given: str
+    base: str
+    paths: tuple[str, ...]
+    named: Literal["by path", "by glob"] | None
+
+
+def locate(
+    paths: DataPath | Sequence[DataPath],
+    *,
+    filesystem: Any = None,
+    partitioning: Partitioning = "hive",
+) -> tuple[StoredFile, ...]:
+    """Return the files that `paths` name, each once, ordered by the bytes of their relative path.
+
+    A path or URL names a file, a folder (all files below it, but those whose name, or whose folder's, begins with a dot
+    or an underscore) or, with `*`, `?` and `[…]` inside a part and `**` across parts, all files that fit. Relative
+    paths begin at the folder, at the last part before the first wildcard, or at what several paths have in common.
+    filesystem: see `find_file_system`. Raises ConfigError for what does not exist or cannot be listed,
+    EmptyInputError for a folder without files.
+    """
+    named = [paths] if isinstance(paths, str | Path) else list(paths)
+    found = [_find(str(path), filesystem) for path in named]
+    if len({one.filesystem.type_name for one in found}) != 1:
+        raise _refusal("paths in one file system", f"{len(found)} paths", ", ".join(map(str, named)) or "data")
+    base = posixpath.commonpath([one.base for one in found]) if len(found) > 1 else found[0].base
+    files = {}
+    for one in found:
+        for path in one.paths:
+            name = posixpath.relpath(path, base) if base else path
+            where = one.given if one.named == "by path" else _where(one, path)
+            partition = partition_of(name) if partitioning else {}
+            files[name] = StoredFile(one.filesystem, path, name, where, partition, one.named is not None)
+    return tuple(files[name] for name in sorted(files, key=os.fsencode))
+
+
+def _find(given: str, filesystem: Any) -> _Found:
+    system, path = find_file_system(given, filesystem)
+    try:
+        kind = system.get_file_info(path).type
+        if kind == pafs.FileType.Directory:
+            return _Found(system, given, path, _below(system, path, given), named=None)
+        if kind == pafs.FileType.NotFound and _WILDCARD.search(path):
+            return _matching(system, path, given)
+    except OSError as error:
+        raise unreadable(given, error) from error
+    if kind == pafs.FileType.NotFound:
+        raise unreadable(given, FileNotFoundError(2, ""))
+    return _Found(system, given, posixpath.dirname(path), (path,), named="by path")
+
+
+def _below(system: pafs.FileSystem, folder: str, given: str) -> tuple[str, ...]:
+    paths = tuple(path for path in _walk(system, folder) if not _is_hidden(posixpath.relpath(path, folder)))
+    if not paths:
+        raise EmptyInputError(
+            problem(expected="data files", got="none", where=given, next_step="check that the export finished")
+        )
+    return paths
+
+
+def _matching(system: pafs.FileSystem, pattern: str, given: str) -> _Found:
+    parts = pattern.split("/")
+    fixed = next(index for index, part in enumerate(parts) if _WILDCARD.search(part))
+    base = "/".join(parts[:fixed]) or "/"
+    regex = re.compile("".join(map(_translate, _TOKEN.findall("/".join(parts[fixed:])))) + r"\Z")
+    every = parts[-1][:1] in (".", "_")
+    relative = {path: posixpath.relpath(path, base) for path in _walk(system, base)}
+    paths = tuple(path for path, name in relative.items() if regex.match(name) and (every or not _is_hidden(name)))
+    if not paths:
+        raise _refusal("files that fit the pattern", "none", given)
+    return _Found(system, given, base, paths, named="by glob")
+
+
+def _walk(system: pafs.FileSystem, folder: str) -> list[str]:
+    leading = folder.startswith("/")
+    infos = system.get_file_info(pafs.FileSelector(folder, recursive=True, allow_not_found=True))
+    paths = [info.path for info in infos if info.type == pafs.FileType.File]
+    return paths if leading else [path.lstrip("/") for path in paths]
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a part begins with a dot, or with an underscore and is no partition: `_SUCCESS`, `_metadata`, `.crc`."""
+    return any(part[0] == "." or (part[0] == "_" and "=" not in part) for part in name.split("/"))
+
+
+def _translate(token: str) -> str:
+    if token in _TRANSLATED:
+        return _TRANSLATED[token]
+    if token[0] == "[" and len(token) > 1:
+        return f"[^{re.escape(token[2:-1])}]" if token[1] == "!" else f"[{token[1:-1]}]".replace("\\", "\\\\")
+    return re.escape(token)
+
+
+def _where(found: _Found, path: str) -> str:
+    """Return a path for messages: as it would have to be given."""
+    if isinstance(found.filesystem, pafs.LocalFileSystem):
+        return path
+    return f"{found.given.split('://', 1)[0]}://{path}" if "://" in found.given else path
+
+
+def _refusal(expected: str, got: str, where: str) -> ConfigError:
+    return ConfigError(
+        problem(expected=expected, got=got, where=where, next_step="pass a file, a folder, a glob or a list of them")
+    )

@@ -1,0 +1,169 @@
+"""Parquet files: row groups skipped by their statistics, columns by name, texts decoded as dictionaries."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mlops_runtime.core.errors import DataError
+from mlops_runtime.core.settings import settings
+from mlops_runtime.data.conform import is_text
+from mlops_runtime.data.data_file import Piece
+from mlops_runtime.data.infer import EXACT_LIMIT, ColumnFacts, decoded_type, facts_of
+from mlops_runtime.data.parquet_footer import read_footer
+from mlops_runtime.data.stored_file import READ_ERRORS, StoredFile, damaged
+
+__all__ = ["ParquetFile"]
+
+_BATCH_ROWS = 1 << 17
+_LARGE_GROUP_BYTES = 1 << 26  # beyond this, the compressed columns of a row group are not held whole
+_BUFFER_BYTES = 1 << 20
+
+
+class ParquetFile:
+    """A Parquet file, known by its footer. groups: the row groups to read; all, until a filter rules some out.
+
+    Raises DataError when it is truncated or damaged; pages that carry a checksum are held against it.
+    """
+
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, stored: StoredFile) -> None:
+        self.stored = stored
+        with self._checked(None), stored.open() as source:
+            self._groups = read_footer(source)
+            plain = pq.ParquetFile(source)
+            self._metadata = plain.metadata
+            self._schema = plain.schema_arrow
+        self.names = tuple(self._schema.names)
+        self.groups: Sequence[int] = range(self.all_groups)
+
+    @property
+    def all_groups(self) -> int:
+        """How many row groups there are."""
+        return len(self._groups)
+
+    def facts(self, names: Collection[str]) -> dict[str, ColumnFacts]:
+        """Return the facts of these columns, from the footer; 64-bit integers without statistics cost a pass."""
+        wanted = self._wanted(names)
+        found = {name: self._from_footer(name) for name in wanted}
+        unknown = [name for name, facts in found.items() if facts is None]
+        if unknown:
+            table = self.read(unknown)
+            found |= {name: facts_of(table.column(name)) for name in unknown}
+        return {name: facts for name, facts in found.items() if facts is not None}
+
+    def bounds(self, group: int, name: str) -> tuple[Any, Any] | None:
+        """Return a lower and an upper bound of a column's values in a row group, if the footer says so."""
+        found = self._groups[group].columns.get(name)
+        return None if found is None else found.bounds(self.type_of(name))
+
+    def type_of(self, name: str) -> pa.DataType:
+        """Return the Arrow type of a column as it is stored."""
+        return self._schema.field(name).type
+
+    def read(self, names: Collection[str]) -> pa.Table:
+        """Decode these columns of the chosen row groups."""
+        tables = [piece.table for piece in self.pieces(names, _BATCH_ROWS)]
+        if tables:
+            return pa.concat_tables(tables)
+        return pa.table({name: pa.nulls(0, self._decoded(name)) for name in self._wanted(names)})
+
+    def pieces(self, names: Collection[str], rows: int, *, raw: bool = False) -> Iterator[Piece]:
+        """Decode these columns of the chosen row groups, at most `rows` rows at a time."""
+        wanted = self._wanted(names)
+        with self.stored.open() as source, self._checked(None):
+            file = self._open(source, wanted)
+            first, group = 0, 0
+            for run in _runs(self.groups):
+                first += self._rows(range(group, run[0]))
+                group = run[-1] + 1
+                for table in self._decode(file, run, wanted, rows, first):
+                    yield Piece(table, first)
+                    first += table.num_rows
+
+    def count(self) -> int:
+        """Return the number of rows, skipped row groups included."""
+        return sum(group.rows for group in self._groups)
+
+    def _wanted(self, names: Collection[str]) -> list[str]:
+        wanted = frozenset(names)
+        return [name for name in self.names if name in wanted]
+
+    def _rows(self, groups: Sequence[int]) -> int:
+        return sum(self._groups[group].rows for group in groups)
+
+    def _decoded(self, name: str) -> pa.DataType:
+        stored = self.type_of(name)
+        return pa.dictionary(pa.int32(), pa.utf8()) if is_text(stored) else decoded_type(stored)
+
+    def _open(self, source: pa.NativeFile, names: Sequence[str]) -> pq.ParquetFile:
+        large = max((self._groups[group].size for group in self.groups), default=0) > _LARGE_GROUP_BYTES
+        return pq.ParquetFile(
+            source,
+            metadata=self._metadata,
+            read_dictionary=[name for name in names if is_text(self.type_of(name))],
+            buffer_size=_BUFFER_BYTES if large else 0,
+            pre_buffer=self.stored.local is None and not large,
+            page_checksum_verification=True,
+        )
+
+    def _decode(
+        self, file: pq.ParquetFile, run: Sequence[int], names: Sequence[str], rows: int, first: int
+    ) -> Iterator[pa.Table]:
+        done, claimed = 0, self._rows(run)
+        batches = file.iter_batches(rows, list(run), list(names), use_threads=settings().thread_count > 1)
+        while True:
+            with self._checked(first + done):
+                batch = next(batches, None)
+                if batch is None:
+                    break
+                done += batch.num_rows
+            yield pa.Table.from_batches([batch])
+        if done != claimed:
+            raise damaged(self._place(first + done), "Parquet", ValueError(f"{done:,} rows of {claimed:,} claimed"))
+
+    def _from_footer(self, name: str) -> ColumnFacts | None:
+        """Return the facts of a column; None when its values have to be seen."""
+        column_type = self._decoded(name)
+        wide = pa.types.is_integer(column_type) and column_type.bit_width == 64
+        missing, exact = 0, True
+        for number, group in enumerate(self._groups):
+            found = group.columns.get(name)
+            if found is None or found.missing is None:  # nested, or written without
+                return None if wide else ColumnFacts(column_type, self.count(), None)
+            missing += found.missing
+            if wide and found.missing < group.rows:
+                bounds = self.bounds(number, name)
+                if bounds is None:
+                    return None
+                exact = exact and max(-bounds[0], bounds[1]) <= EXACT_LIMIT
+        return ColumnFacts(column_type, self.count(), missing, exact)
+
+    def _place(self, row: int | None) -> str:
+        return self.stored.where if not row else f"{self.stored.where}, after row {row:,}"
+
+    @contextlib.contextmanager
+    def _checked(self, row: int | None) -> Iterator[None]:
+        """Say which file, and after how many rows, when it turns out to be damaged."""
+        try:
+            yield
+        except DataError:
+            raise
+        except READ_ERRORS as error:
+            raise damaged(self._place(row), "Parquet", error) from error
+
+
+def _runs(groups: Sequence[int]) -> Iterator[list[int]]:
+    """Split ascending numbers into stretches without a gap.
+
+    >>> list(_runs([0, 1, 4, 5, 7]))
+    [[0, 1], [4, 5], [7]]
+    """
+    for _, run in itertools.groupby(enumerate(groups), key=lambda pair: pair[1] - pair[0]):
+        yield [group for _, group in run]

@@ -1,0 +1,96 @@
+"""A file of a data set, wherever it lies: opened, hashed, or brought here, with errors that name it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from mlops_runtime.core.digest import sha256_file
+from mlops_runtime.core.errors import ConfigError, DataError, problem
+
+__all__ = ["READ_ERRORS", "StoredFile", "damaged", "unreadable"]
+
+READ_ERRORS = (pa.ArrowException, OSError, MemoryError, ValueError)  # what decoding damaged bytes raises
+
+_COPY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """One file. path: in its file system. name: relative to the data set, with `/`. where: for messages.
+
+    partition: what its place in the data set stands for, key by key; None is a missing value. named: whether the user
+    chose it, and did not just name a folder above it.
+    """
+
+    filesystem: pafs.FileSystem
+    path: str
+    name: str
+    where: str
+    partition: Mapping[str, str | None] = field(default_factory=dict)
+    named: bool = True
+
+    @property
+    def local(self) -> Path | None:
+        """Where it lies on this machine, if it does."""
+        return Path(self.path) if isinstance(self.filesystem, pafs.LocalFileSystem) else None
+
+    def open(self) -> pa.NativeFile:
+        """Open it for random access. Raises ConfigError when it cannot be opened."""
+        try:
+            return self.filesystem.open_input_file(self.path)
+        except OSError as error:
+            raise unreadable(self.where, error) from error
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of its bytes, in lower-case hex."""
+        if self.local is not None:
+            return sha256_file(self.local)
+        with self.open() as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    @contextlib.contextmanager
+    def brought_here(self) -> Iterator[Path]:
+        """Give a local path to its bytes: its own, or of a copy that is removed afterwards."""
+        if self.local is not None:
+            yield self.local
+            return
+        with tempfile.NamedTemporaryFile(prefix="mlrt-", suffix=Path(self.path).suffix) as copy:
+            with self.open() as stream:
+                shutil.copyfileobj(stream, copy, _COPY_BYTES)
+            copy.flush()
+            yield Path(copy.name)
+
+
+def unreadable(where: str, error: OSError) -> ConfigError:
+    """Return the error for a path that cannot be opened."""
+    reason = os.strerror(error.errno) if error.errno else str(error).splitlines()[0][:200]
+    return ConfigError(
+        problem(
+            expected="a readable data file",
+            got=f"an error: {reason.lower()}",
+            where=where,
+            next_step="pass CSV, Parquet or Arrow IPC files that this user may read",
+        )
+    )
+
+
+def damaged(where: str, kind: str, error: BaseException) -> DataError:
+    """Return the error for bytes that are not what their format says."""
+    return DataError(
+        problem(
+            expected=f"a whole {kind} file",
+            got=(str(error).splitlines() or [type(error).__name__])[0][:200],
+            where=where,
+            next_step="the file is truncated or damaged: copy or write it again",
+        )
+    )
