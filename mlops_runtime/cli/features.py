@@ -112,19 +112,21 @@ def show(program_folder: Path, as_json: bool) -> None:
 @features.command(epilog="Example: mlrt features parity program customers.csv")
 @click.argument("program_folder", metavar="PROGRAM", type=click.Path(path_type=Path))
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--onnx", is_flag=True, help="Also run the program's ONNX graph, which may differ in the last bits.")
 @json_option
-def parity(program_folder: Path, file: Path, as_json: bool) -> None:
+def parity(program_folder: Path, file: Path, onnx: bool, as_json: bool) -> None:
     """Compare the native executor at every instruction set, bit for bit, with the NumPy oracle on FILE.
 
-    Prints the worst difference of each operation. Ends with exit code 3 when a bit differs.
+    Prints the worst difference of each operation. Ends with exit code 3 when a bit of the native executor differs.
     """
     from mlops_runtime.data import read_dataset
     from mlops_runtime.features.folder import read_program_folder
     from mlops_runtime.features.parity import check_parity
+    from mlops_runtime.registry.portable import onnx_backend
 
     program = read_program_folder(program_folder)
     dataset = read_dataset(file, schema=program.schema)
-    report = check_parity(program, dataset.table)
+    report = check_parity(program, dataset.table, backends={"onnx": onnx_backend} if onnx else None)
     payload = report.to_dict() | {"digest": program.digest}
     emit(payload, as_json=as_json, render=lambda console: _render_parity(console, report))
     if not report.identical:

@@ -78,7 +78,17 @@ def test_parity_names_every_operation_at_every_isa(file, program, capsys):
     report = json.loads(capsys.readouterr().out)
     assert report["identical"] is True
     assert report["backends"][-1] == _native.detected_isa()
-    assert {(entry["operation"], entry["max_ulp"]) for entry in report["operations"]} >= {("impute", 0), ("vocabulary", 0)}
+    assert {(entry["operation"], entry["max_ulp"]) for entry in report["operations"]} >= {
+        ("impute", 0),
+        ("vocabulary", 0),
+    }
+
+
+def test_parity_can_include_the_onnx_graph(file, program, capsys):
+    assert run(["features", "parity", str(program), str(file), "--onnx"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[1].split()[-1] == "onnx"
+    assert "vocabulary" in shown
 
 
 def test_a_target_that_does_not_exist_leaves_nothing_behind(file, tmp_path, capsys):

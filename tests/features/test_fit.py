@@ -8,13 +8,22 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops_runtime.core.errors import ConfigError, EmptyInputError, IntegrityError, SchemaError
-from mlops_runtime.data import Column, Schema
-from mlops_runtime.features import CategoryFeature, FeatureSpec, FitState, NumericFeature, fit_program, fit_transform
+from mlops_runtime.data import Column, Schema, open_source
+from mlops_runtime.features import (
+    CategoryFeature,
+    FeatureSpec,
+    FitState,
+    NumericFeature,
+    fit_program,
+    fit_source,
+    fit_transform,
+)
 
 SCHEMA = Schema(
     (
@@ -116,6 +125,13 @@ def test_a_state_goes_on_after_its_journey():
     state = FitState.from_bytes(state_of(0, 200).to_bytes())
     state.update(WHOLE.slice(200), first_row=200)
     assert state.finish() == fit_program(SPEC, WHOLE, SCHEMA)
+
+
+def test_a_source_of_files_is_fitted_batch_by_batch(tmp_path):
+    for number, begin in enumerate(range(0, 500, 200)):
+        pq.write_table(WHOLE.slice(begin, 200), tmp_path / f"{number}.parquet", row_group_size=64)
+    source = open_source(tmp_path / "*.parquet", schema=SCHEMA)
+    assert fit_source(SPEC, source) == fit_program(SPEC, WHOLE, SCHEMA)
 
 
 def test_rows_left_out_do_not_change_where_the_others_stand():
