@@ -1,23 +1,17 @@
-// key_table: open-addressing tables from strings or integers to a non-zero int64 (an id or a count).
+// key_table: tables from strings or integers to a non-zero int64 (an id or a count).
 //
-// Linear probing at a load of at most one half, over a keyed hash seeded once per process: a hostile file cannot choose
-// keys that collide. Results never depend on the seed, because nothing reads the tables in slot order unsorted.
-// The highest bits of a hash are its slot, so a table grows, and takes another in, from front to back: both read and
-// write memory in order. `reserve` before such a merge: a table that grew meanwhile would crowd its front.
-// `count` fetches the slots of a block of keys before it reads the first: a table beyond the caches answers a key in
-// 8 ns instead of 40 to 90 (measured, 1M keys).
+// Open addressing (key_slots.hpp) over a keyed hash seeded once per process: a hostile file cannot choose keys that
+// collide. Results never depend on the seed, because nothing reads the tables in slot order unsorted.
+// Counting is for one worker, or for several that own different Parts: those need room and say afterwards what they saw.
 #pragma once
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string>
-#include <utility>
-#include <vector>
 
-#include "core/aligned.hpp"
+#include "core/key_slots.hpp"
 #include "core/strings.hpp"
 
 namespace mlrt {
@@ -41,103 +35,16 @@ inline std::uint64_t spread(std::uint64_t hash) {
   return (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15u;
 }
 
-constexpr std::size_t kKeyBlock = 64;  // keys whose slots are fetched together: their lines fit the L1 cache
-
-// What the tables share. A Slot with value 0 is free. The slots of a cache line are filled in order, and a key that finds
-// its line full goes to the next.
-template <class Slot>
-class Slots {
- public:
-  std::size_t size() const { return size_; }
-
-  // The slot for which same(slot) holds, else the free one where such a key belongs.
-  template <class Same>
-  Slot& find(std::uint64_t hash, Same same) {
-    std::size_t i = (hash >> shift_) * kPerLine;
-    while (slots_[i].value != 0 && !same(slots_[i])) i = (i + 1) & (slots_.size() - 1);
-    return slots_[i];
-  }
-
-  // Says that a free slot that `find` gave was taken.
-  void took() { ++size_; }
-
-  // Adds one to the values of n <= kKeyBlock keys, for which there is room: hash_of(i) and same(slot, i) are of key i,
-  // take(slot, i) puts it into a free slot. All keys look at their first line before one looks at a second: the few that
-  // found it full have the next one fetched too.
-  template <class HashOf, class Same, class Take>
-  void count(std::size_t n, HashOf hash_of, Same same, Take take) {
-    std::uint32_t waiting[kKeyBlock];
-    for (std::size_t i = 0; i < n; ++i) __builtin_prefetch(line(hash_of(i), 0), 0, 2);
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-      waiting[kept] = static_cast<std::uint32_t>(i);
-      kept += count_in(line(hash_of(i), 0), i, same, take) ? 0 : 1;
-    }
-    for (std::size_t step = 1; kept > 0; ++step) {
-      n = std::exchange(kept, 0);
-      for (std::size_t k = 0; k < n; ++k) __builtin_prefetch(line(hash_of(waiting[k]), step), 0, 2);
-      for (std::size_t k = 0; k < n; ++k) {
-        const std::uint32_t i = waiting[k];
-        waiting[kept] = i;
-        kept += count_in(line(hash_of(i), step), i, same, take) ? 0 : 1;
-      }
-    }
-  }
-
-  // Makes room for n more; hash_of(slot) is the hash of a slot's key.
-  template <class HashOf>
-  void reserve(std::size_t n, HashOf hash_of) {
-    if (2 * (size_ + n) <= slots_.size()) return;
-    std::vector<Slot, Allocator<Slot>> old(std::bit_ceil(2 * (size_ + n)));
-    old.swap(slots_);
-    shift_ = 64 - std::countr_zero(slots_.size() / kPerLine);
-    for (const Slot& slot : old)
-      if (slot.value != 0) find(hash_of(slot), [](const Slot&) { return false; }) = slot;
-  }
-
-  template <class Visit>
-  void for_each(Visit visit) const {
-    for (const Slot& slot : slots_)
-      if (slot.value != 0) visit(slot);
-  }
-
- private:
-  static constexpr std::size_t kPerLine = kCacheLine / sizeof(Slot);
-  static constexpr std::size_t kFewest = 16;
-
-  // The line that a key looks at in its step'th try.
-  Slot* line(std::uint64_t hash, std::size_t step) {
-    return slots_.data() + (((hash >> shift_) + step) * kPerLine & (slots_.size() - 1));
-  }
-
-  // Counts key i in a line, in a free slot of it if need be; false when the line is full of other keys. Comparing with
-  // all of the line costs less than a branch that nobody can predict.
-  template <class Same, class Take>
-  bool count_in(Slot* line, std::size_t i, Same same, Take take) {
-    std::size_t found = 0;
-    std::size_t position = 0;
-    for (std::size_t k = 0; k < kPerLine; ++k) {
-      const std::size_t is_same = same(line[k], i) ? 1 : 0;
-      found |= is_same;
-      position += is_same * k;
-    }
-    line[position].value += static_cast<std::int64_t>(found);
-    if (found != 0 || line[kPerLine - 1].value != 0) return found != 0;
-    while (line[position].value != 0) ++position;
-    take(line[position], i);
-    line[position].value = 1;
-    took();
-    return true;
-  }
-
-  std::vector<Slot, Allocator<Slot>> slots_ = std::vector<Slot, Allocator<Slot>>(kFewest);
-  int shift_ = 64 - std::countr_zero(kFewest / kPerLine);
-  std::size_t size_ = 0;
+// What a worker counted for the first time.
+struct Added {
+  std::size_t keys = 0;
+  std::int64_t zeros = 0;
 };
 
 class IntegerTable {
  public:
-  std::size_t size() const { return slots_.size(); }
+  std::size_t size() const { return slots_.size() + (zeros_ != 0 ? 1 : 0); }
+  bool is_parted() const { return slots_.is_parted(); }
 
   void reserve(std::size_t n) {
     slots_.reserve(n, [this](const Slot& slot) { return hash(slot.key); });
@@ -145,33 +52,54 @@ class IntegerTable {
 
   // The value of `key`, 0 when it is new: the caller then sets it.
   std::int64_t& at(std::int64_t key) {
+    if (key == 0) return zeros_;
     reserve(1);
-    return at_hash(key, hash(key));
+    Slot& slot = slots_.find(hash(key), [key](const Slot& each) { return each.key == key; });
+    if (slot.value == 0) {
+      slot.key = key;
+      slots_.took(1);
+    }
+    return slot.value;
   }
 
-  // Adds one to the values of n keys.
-  void count(const std::int64_t* keys, std::size_t n) {
+  // Adds one to the values of those of n <= kKeyBlock keys that `parts` hold.
+  void count(const std::int64_t* keys, std::size_t n, const Parts& parts, Added& added) {
+    std::int64_t held[kKeyBlock];
     std::uint64_t hashes[kKeyBlock];
-    for (std::size_t begin = 0; begin < n; begin += kKeyBlock) {
-      const std::size_t block = std::min(kKeyBlock, n - begin);
-      reserve(block);
-      for (std::size_t i = 0; i < block; ++i) hashes[i] = hash(keys[begin + i]);
-      slots_.count(
-          block, [&](std::size_t i) { return hashes[i]; },
-          [&](const Slot& slot, std::size_t i) { return (slot.key == keys[begin + i]) & (slot.value != 0); },
-          [&](Slot& slot, std::size_t i) { slot.key = keys[begin + i]; });
+    std::size_t count = 0;
+    std::int64_t zeros = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      held[count] = keys[i];
+      hashes[count] = hash(keys[i]);
+      const bool is_held = parts.hold(hashes[count]);
+      zeros += (keys[i] == 0) & is_held ? 1 : 0;
+      count += (keys[i] != 0) & is_held ? 1 : 0;
     }
+    if (parts.are_all()) reserve(count);
+    const std::size_t taken = slots_.count(
+        count, [&](std::size_t i) { return hashes[i]; },
+        [&](const Slot& slot, std::size_t i) { return slot.key == held[i]; },
+        [&](Slot& slot, std::size_t i) { slot.key = held[i]; });
+    if (parts.are_all()) return add({taken, zeros});
+    added.keys += taken;
+    added.zeros += zeros;
+  }
+
+  void add(const Added& added) {
+    slots_.took(added.keys);
+    zeros_ += added.zeros;
   }
 
   // visit(key, value) for each entry, in no order.
   template <class Visit>
   void for_each(Visit visit) const {
+    if (zeros_ != 0) visit(std::int64_t{0}, zeros_);
     slots_.for_each([&](const Slot& slot) { visit(slot.key, slot.value); });
   }
 
  private:
   struct Slot {
-    std::int64_t key;
+    std::int64_t key;  // a free slot has 0, and no other
     std::int64_t value;
   };
 
@@ -179,17 +107,9 @@ class IntegerTable {
     return spread(fold(static_cast<std::uint64_t>(key) ^ seed_.first, seed_.second));
   }
 
-  std::int64_t& at_hash(std::int64_t key, std::uint64_t hash) {
-    Slot& slot = slots_.find(hash, [key](const Slot& each) { return each.key == key; });
-    if (slot.value == 0) {
-      slot.key = key;
-      slots_.took();
-    }
-    return slot.value;
-  }
-
   HashSeed seed_ = hash_seed();
   Slots<Slot> slots_;
+  std::int64_t zeros_ = 0;  // the value of key 0
 };
 
 // The first 16 bytes of a string, zero behind its end: with the size they are the whole of a short string.
@@ -228,6 +148,7 @@ class StringTable {
   };
 
   std::size_t size() const { return slots_.size(); }
+  bool is_parted() const { return slots_.is_parted(); }
 
   void reserve(std::size_t n) {
     slots_.reserve(n, [this](const Slot& slot) {
@@ -247,17 +168,26 @@ class StringTable {
   // The value of the probe's string, 0 when it is new: the caller then sets it.
   std::int64_t& at(const Probe& probe) {
     reserve(1);
-    return at_reserved(probe);
+    Slot& slot = slots_.find(probe.hash, [&](const Slot& each) { return same(each, probe); });
+    if (slot.value == 0) {
+      take(slot, probe);
+      slots_.took(1);
+    }
+    return slot.value;
   }
 
-  // Adds one to the values of n <= kKeyBlock strings.
-  void count(const Probe* probes, std::size_t n) {
-    reserve(n);
-    slots_.count(
+  // Adds one to the values of n <= kKeyBlock strings, all held by `parts`.
+  void count(const Probe* probes, std::size_t n, const Parts& parts, Added& added) {
+    if (parts.are_all()) reserve(n);
+    const std::size_t taken = slots_.count(
         n, [&](std::size_t i) { return probes[i].hash; },
         [&](const Slot& slot, std::size_t i) { return same(slot, probes[i]); },
         [&](Slot& slot, std::size_t i) { take(slot, probes[i]); });
+    if (parts.are_all()) return slots_.took(taken);
+    added.keys += taken;
   }
+
+  void add(const Added& added) { slots_.took(added.keys); }
 
   // visit(text, value) for each entry, in no order.
   template <class Visit>
@@ -266,7 +196,7 @@ class StringTable {
       char bytes[kShort];
       std::memcpy(bytes, &slot.low, 8);
       std::memcpy(bytes + 8, &slot.high, 8);
-      const char* const data = slot.size <= kShort ? bytes : arena_.data() + slot.high;
+      const char* const data = slot.size <= kShort ? bytes : arena(slot.low).data() + slot.high;
       visit(Text{data, slot.size, std::max(slot.size, kShort)}, slot.value);
     });
   }
@@ -274,7 +204,7 @@ class StringTable {
  private:
   struct Slot {
     std::uint64_t low;
-    std::uint64_t high;  // long: where the string starts in the arena
+    std::uint64_t high;  // long: where the string starts in its part's arena
     std::uint32_t size;  // a free slot has 0, and no string has
     std::int64_t value;
   };
@@ -283,24 +213,18 @@ class StringTable {
     if (probe.size <= kShort)
       return ((slot.low ^ probe.low) | (slot.high ^ probe.high) | (slot.size ^ probe.size)) == 0;
     return slot.low == probe.low && slot.size == probe.size &&
-           std::memcmp(arena_.data() + slot.high, probe.data, probe.size) == 0;
-  }
-
-  std::int64_t& at_reserved(const Probe& probe) {
-    Slot& slot = slots_.find(probe.hash, [&](const Slot& each) { return same(each, probe); });
-    if (slot.value == 0) {
-      take(slot, probe);
-      slots_.took();
-    }
-    return slot.value;
+           std::memcmp(arena(slot.low).data() + slot.high, probe.data, probe.size) == 0;
   }
 
   void take(Slot& slot, const Probe& probe) {
     slot = {probe.low, probe.high, probe.size, 0};
     if (probe.size <= kShort) return;
-    slot.high = arena_.size();
-    arena_.append(probe.data, probe.size);
+    std::string& strings = arenas_[Parts::part_of(probe.hash)];
+    slot.high = strings.size();
+    strings.append(probe.data, probe.size);
   }
+
+  const std::string& arena(std::uint64_t hash) const { return arenas_[Parts::part_of(hash)]; }
 
   std::uint64_t hash_short(std::uint64_t low, std::uint64_t high, std::uint32_t size) const {
     return spread(fold(low ^ seed_.first, high ^ (seed_.second + size)));
@@ -318,7 +242,7 @@ class StringTable {
 
   HashSeed seed_ = hash_seed();
   Slots<Slot> slots_;
-  std::string arena_;  // the strings longer than kShort
+  std::array<std::string, Parts::kAll> arenas_;  // by part: the strings longer than kShort
 };
 
 }  // namespace mlrt

@@ -2,7 +2,7 @@
 //
 // Input   an Arrow column of strings (any layout, dictionaries too), integers or booleans.
 // Output  Counter, a mergeable state; key_entries.hpp puts its entries in order.
-// Error   0. Cost: one hash and one probe a row; a dictionary shorter than the rows is hashed once per entry.
+// Error   0. Cost: one hash and one line of a table a row; a dictionary shorter than the rows is hashed once per entry.
 #pragma once
 
 #include <algorithm>
@@ -25,13 +25,35 @@ class Counter {
   const StringTable& texts() const { return texts_; }
   const IntegerTable& integers() const { return integers_; }
 
+  // Whether several workers can count at once, each in parts of its own.
+  bool is_parted() const { return texts_.is_parted() || integers_.is_parted(); }
+
+  void reserve(std::size_t n) { kind() == Kind::utf8 ? texts_.reserve(n) : integers_.reserve(n); }
+
   void count(const Column& column, std::int64_t begin, std::int64_t n) {
     if (column.layout == Layout::dictionary) return count_dictionary(column, begin, n);
-    if (column.type == Type::utf8)
-      return with_strings(column, [&](const auto& reader) {
-        count_texts(n, [&](std::int64_t i) { return present_text(column, reader, begin + i); });
-      });
-    count_integers(column, begin, n);
+    Seen seen;
+    count_parts(column, begin, n, Parts{}, seen);
+    missing_ += seen.missing;
+  }
+
+  // What a worker saw; `add` it when all have counted.
+  struct Seen {
+    Added added;
+    std::int64_t missing = 0;
+  };
+
+  // Counts those of n rows whose keys are in `parts`; unless those are all, there is room for n. No dictionaries.
+  void count_parts(const Column& column, std::int64_t begin, std::int64_t n, const Parts& parts, Seen& seen) {
+    if (column.type != Type::utf8) return count_integers(column, begin, n, parts, seen);
+    with_strings(column, [&](const auto& reader) {
+      count_texts(n, parts, seen, [&](std::int64_t i) { return present_text(column, reader, begin + i); });
+    });
+  }
+
+  void add(const Seen& seen) {
+    missing_ += seen.missing;
+    kind() == Kind::utf8 ? texts_.add(seen.added) : integers_.add(seen.added);
   }
 
   void merge(const Counter& other) {
@@ -71,11 +93,15 @@ class Counter {
       return count;
     };
     const auto integers = in.number<std::uint64_t>();
+    in.require(integers <= in.left() / (2 * sizeof(std::int64_t)), "as many keys as there are");
+    state.integers_.reserve(integers);
     for (std::uint64_t i = 0; i < integers; ++i) {
       const auto key = in.number<std::int64_t>();
       state.integers_.at(key) = read_count();
     }
     const auto texts = in.number<std::uint64_t>();
+    in.require(texts <= in.left() / (sizeof(std::uint32_t) + sizeof(std::int64_t)), "as many keys as there are");
+    state.texts_.reserve(texts);
     for (std::uint64_t i = 0; i < texts; ++i) {
       const auto size = in.number<std::uint32_t>();
       const std::int64_t count = read_count();
@@ -93,30 +119,30 @@ class Counter {
 
   // Counts texts(i) for n rows; a missing one has size 0. Those are dropped by arithmetic: nulls are hard to predict.
   template <class Texts>
-  void count_texts(std::int64_t n, Texts texts) {
+  void count_texts(std::int64_t n, const Parts& parts, Seen& seen, Texts texts) {
     StringTable::Probe probes[kKeyBlock];
     for (std::int64_t begin = 0; begin < n; begin += kBlock) {
       const std::int64_t end = std::min(n, begin + kBlock);
-      std::size_t present = 0;
+      std::size_t held = 0;
       for (std::int64_t i = begin; i < end; ++i) {
         const Text text = texts(i);
-        probes[present] = texts_.probe(text);
-        present += text.size > 0 ? 1 : 0;
+        probes[held] = texts_.probe(text);
+        seen.missing += (text.size == 0) & (parts.first == 0) ? 1 : 0;
+        held += (text.size != 0) & parts.hold(probes[held].hash) ? 1 : 0;
       }
-      missing_ += end - begin - static_cast<std::int64_t>(present);
-      texts_.count(probes, present);
+      texts_.count(probes, held, parts, seen.added);
     }
   }
 
-  void count_integers(const Column& column, std::int64_t begin, std::int64_t n) {
-    std::int64_t keys[kBlockRows];
-    for (const std::int64_t end = begin + n; begin < end; begin += kBlockRows) {
-      const std::int64_t rows = std::min(kBlockRows, end - begin);
+  void count_integers(const Column& column, std::int64_t begin, std::int64_t n, const Parts& parts, Seen& seen) {
+    std::int64_t keys[kKeyBlock];
+    for (const std::int64_t end = begin + n; begin < end; begin += kBlock) {
+      const std::int64_t rows = std::min(kBlock, end - begin);
       std::size_t present = 0;
       for_each_integer(
           column, begin, rows, [&](std::int64_t, std::int64_t key) { keys[present++] = key; }, [](std::int64_t) {});
-      missing_ += rows - static_cast<std::int64_t>(present);
-      integers_.count(keys, present);
+      seen.missing += parts.first == 0 ? rows - static_cast<std::int64_t>(present) : 0;
+      integers_.count(keys, present, parts, seen.added);
     }
   }
 
@@ -156,12 +182,40 @@ class Counter {
   std::int64_t missing_ = 0;
 };
 
+// Counts rows with one table for all workers, each of which reads every row and counts the keys of its parts: tables
+// that hold most of the keys each would have to be merged.
+inline void count_by_parts(Counter& into, const Span& span, std::int64_t column, std::size_t workers) {
+  constexpr std::int64_t kRound = 1 << 14;  // so few that room for as many new keys seldom doubles the table
+  for (std::int64_t done = 0; done < span.rows; done += kRound) {
+    const std::int64_t n = std::min(kRound, span.rows - done);
+    into.reserve(static_cast<std::size_t>(n));
+    std::vector<Counter::Seen> seen(workers);
+    parallel_for(workers, workers, [&](std::size_t, std::size_t task) {
+      const std::uint64_t first = Parts::kAll * task / workers;
+      const Parts parts{first, Parts::kAll * (task + 1) / workers - first};
+      into.count_parts(span.column(column), span.begin + done, n, parts, seen[task]);
+    });
+    for (const Counter::Seen& each : seen) into.add(each);
+  }
+}
+
 inline void update(Counter& into, const Table& table, std::int64_t column) {
   table.require_keys(column);
   require_kind(table.field(column), into.kind(), kind_of(table.field(column).type), "counter");
   require_int64(table, column);
-  reduce(table, into, Counter{},
-         [&](Counter& state, const Span& span) { state.count(span.column(column), span.begin, span.rows); });
+  std::vector<Span> tasks = spans(table);
+  const std::size_t workers = std::min<std::size_t>(worker_count(tasks.size()), Parts::kAll);
+  while (!tasks.empty()) {
+    if (workers > 1 && into.is_parted() && table.field(column).layout != Layout::dictionary) {
+      count_by_parts(into, tasks.back(), column, workers);
+      tasks.pop_back();
+      continue;
+    }
+    const std::size_t group = into.kind() == Kind::empty ? std::min(workers, tasks.size()) : tasks.size();
+    reduce(std::vector(tasks.end() - static_cast<std::ptrdiff_t>(group), tasks.end()), into, Counter{},
+           [&](Counter& state, const Span& span) { state.count(span.column(column), span.begin, span.rows); });
+    tasks.resize(tasks.size() - group);
+  }
 }
 
 }  // namespace mlrt::vocabulary

@@ -194,6 +194,19 @@ def test_entries_of_many_keys_are_in_order() -> None:
     assert entries_of(counter_of(column(pa.array(integers, pa.int64())))) == count_keys(integers)[0]
 
 
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("kind", [pa.utf8(), pa.string_view(), pa.int64()])
+def test_counts_of_a_column_of_mostly_different_keys_do_not_depend_on_the_workers(kind: pa.DataType) -> None:
+    numbers = np.random.default_rng(4).integers(-60_000, 60_000, size=200_000)
+    values = [None if n % 50 == 1 else int(n) if kind == pa.int64() else f"{n}" * (1 + n % 4) for n in numbers]
+    counter = VocabularyCounter()
+    for part in (values[:140_000], values[140_000:]):
+        counter.update(column(pa.array(part, kind)), 0)
+    assert (entries_of(counter), counter.missing) == count_keys(values)
+    counter.merge(counter_of(column(pa.array(values[:80_000], kind))))
+    assert (entries_of(counter), counter.missing) == count_keys([*values, *values[:80_000]])
+
+
 def test_a_large_integer_is_refused_before_anything_is_counted() -> None:
     counter = VocabularyCounter()
     with pytest.raises(ValueError, match=r"`x`: expected integers up to 2\^63 - 1, got 9223372036854775808"):
