@@ -151,7 +151,7 @@ def _render_parity(console: Console, report: ParityReport) -> None:
         (operation, next(iter(found.values())).outputs, *(_distance(found[backend]) for backend in report.backends))
         for operation, found in sorted(worst.items())
     ]
-    title = f"{report.rows:,} rows against NumPy: the worst value of each operation's outputs"
+    title = f"{report.rows:,} rows, the largest differences from NumPy"
     console.print(table(title, ("operation", "outputs", *report.backends), rows))
 
 
