@@ -1,7 +1,7 @@
-// decode: a block of any numeric Arrow column as float64, missing (null) as NaN.
+// decode: a block of any numeric Arrow column as float64, missing (null) as NaN; of a float32 column also as float32.
 //
 // Input   rows [begin, begin + n) of a column of booleans, integers, floats or nulls, n <= kBlockRows.
-// Output  n float64: the value, rounded to nearest even if it is an integer above 2^53; a quiet NaN where null.
+// Output  n float64 (or float32): the value, rounded to nearest even if it is an integer above 2^53; a quiet NaN where null.
 // Error   0 between ISAs. Cost: one pass; none for float64 without nulls, which is used in place.
 #pragma once
 
@@ -17,6 +17,7 @@
 namespace mlrt::decode {
 
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
+constexpr float kMissingFloat32 = std::numeric_limits<float>::quiet_NaN();
 
 // IEEE binary16 to float64, subnormals, infinities and NaN included.
 MLRT_INLINE double from_half(std::uint16_t half) {
@@ -85,15 +86,32 @@ inline void run(const Column& column, std::int64_t first, std::int64_t n, double
   if (column.validity != nullptr) mask(column.validity, first, n, out);
 }
 
+inline void run_float32(const Column& column, std::int64_t first, std::int64_t n, float* out) {
+  for (std::int64_t i = 0; i < n; ++i)
+    out[i] = column.validity == nullptr || bit(column.validity, first + i) ? load<float>(column.values, first + i)
+                                                                           : kMissingFloat32;
+}
+
 }  // namespace scalar
 
 #if MLRT_X86
-// Eight validity bits from position `first`; reads the second byte only if some of them lie in it.
-MLRT_INLINE unsigned bits_x8(const std::uint8_t* validity, std::int64_t first) {
-  const std::uint8_t* const byte = validity + (first >> 3);
-  const unsigned shift = static_cast<unsigned>(first & 7);
-  return shift == 0 ? byte[0] : ((byte[0] >> shift) | (static_cast<unsigned>(byte[1]) << (8 - shift))) & 0xff;
-}
+// The validity bits of a column from position `first` on, eight at a time; reads a byte only if some of them lie in it.
+class Validity {
+ public:
+  MLRT_INLINE Validity(const Column& column, std::int64_t first)
+      : byte_(column.validity + (first >> 3)), shift_(static_cast<unsigned>(first & 7)) {}
+
+  MLRT_INLINE unsigned next_x8() {
+    unsigned bits = static_cast<unsigned>(byte_[0]) >> shift_;
+    if (shift_ != 0) bits |= (static_cast<unsigned>(byte_[1]) << (8 - shift_)) & 0xff;
+    ++byte_;
+    return bits;
+  }
+
+ private:
+  const std::uint8_t* byte_;
+  unsigned shift_;
+};
 
 MLRT_REGION_AVX2
 namespace avx2 {
@@ -104,15 +122,32 @@ inline void run(const Column& column, std::int64_t first, std::int64_t n, double
   const __m256i low_x4 = _mm256_set_epi64x(8, 4, 2, 1);
   const __m256i high_x4 = _mm256_set_epi64x(128, 64, 32, 16);
   const __m256d missing_f64x4 = _mm256_set1_pd(kMissing);
+  Validity validity(column, first);
   std::int64_t i = 0;
   for (; i + 8 <= n; i += 8) {
-    const __m256i bits = _mm256_set1_epi64x(bits_x8(column.validity, first + i));
+    const __m256i bits = _mm256_set1_epi64x(validity.next_x8());
     const __m256d low = _mm256_castsi256_pd(_mm256_cmpeq_epi64(_mm256_and_si256(bits, low_x4), low_x4));
     const __m256d high = _mm256_castsi256_pd(_mm256_cmpeq_epi64(_mm256_and_si256(bits, high_x4), high_x4));
     _mm256_storeu_pd(out + i, _mm256_blendv_pd(missing_f64x4, _mm256_loadu_pd(out + i), low));
     _mm256_storeu_pd(out + i + 4, _mm256_blendv_pd(missing_f64x4, _mm256_loadu_pd(out + i + 4), high));
   }
   scalar::mask(column.validity, first + i, n - i, out + i);
+}
+
+inline void run_float32(const Column& column, std::int64_t first, std::int64_t n, float* out) {
+  if (column.validity == nullptr) return scalar::run_float32(column, first, n, out);
+  const __m256i bits_x8_of = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  const __m256 missing_f32x8 = _mm256_set1_ps(kMissingFloat32);
+  const auto* const values = static_cast<const float*>(column.values) + first;
+  Validity validity(column, first);
+  std::int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const __m256i bits = _mm256_set1_epi32(static_cast<int>(validity.next_x8()));
+    const __m256i present = _mm256_cmpeq_epi32(_mm256_and_si256(bits, bits_x8_of), bits_x8_of);
+    _mm256_storeu_ps(out + i,
+                     _mm256_blendv_ps(missing_f32x8, _mm256_loadu_ps(values + i), _mm256_castsi256_ps(present)));
+  }
+  scalar::run_float32(column, first + i, n - i, out + i);
 }
 
 }  // namespace avx2
@@ -125,12 +160,26 @@ inline void run(const Column& column, std::int64_t first, std::int64_t n, double
   fill(column, first, n, out);
   if (column.validity == nullptr) return;
   const __m512d missing_f64x8 = _mm512_set1_pd(kMissing);
+  Validity validity(column, first);
   std::int64_t i = 0;
   for (; i + 8 <= n; i += 8) {
-    const auto present_x8 = static_cast<__mmask8>(bits_x8(column.validity, first + i));
+    const auto present_x8 = static_cast<__mmask8>(validity.next_x8());
     _mm512_storeu_pd(out + i, _mm512_mask_loadu_pd(missing_f64x8, present_x8, out + i));
   }
   scalar::mask(column.validity, first + i, n - i, out + i);
+}
+
+inline void run_float32(const Column& column, std::int64_t first, std::int64_t n, float* out) {
+  if (column.validity == nullptr) return scalar::run_float32(column, first, n, out);
+  const __m256 missing_f32x8 = _mm256_set1_ps(kMissingFloat32);
+  const auto* const values = static_cast<const float*>(column.values) + first;
+  Validity validity(column, first);
+  std::int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const auto present_x8 = static_cast<__mmask8>(validity.next_x8());
+    _mm256_storeu_ps(out + i, _mm256_mask_loadu_ps(missing_f32x8, present_x8, values + i));
+  }
+  scalar::run_float32(column, first + i, n - i, out + i);
 }
 
 }  // namespace avx512
@@ -143,16 +192,32 @@ inline Run select(Isa isa) {
   return MLRT_SELECT(isa, run);
 }
 
-// Whether a block can be used where the producer left it.
-inline bool is_in_place(const Column& column) {
-  return column.type == Type::float64 && column.validity == nullptr &&
-         std::bit_cast<std::uintptr_t>(column.values) % alignof(double) == 0;
+using RunFloat32 = void (*)(const Column& column, std::int64_t first, std::int64_t n, float* out);
+
+inline RunFloat32 select_float32(Isa isa) {
+  return MLRT_SELECT(isa, run_float32);
+}
+
+// Whether a block of a column of T can be used where the producer left it.
+template <class T>
+bool is_in_place(const Column& column) {
+  return column.validity == nullptr && std::bit_cast<std::uintptr_t>(column.values) % alignof(T) == 0;
 }
 
 // Rows [begin, begin + n): the producer's own memory, or `buffer`, filled.
 inline const double* block(Run run, const Column& column, std::int64_t begin, std::int64_t n, double* buffer) {
   const std::int64_t first = column.offset + begin;
-  if (is_in_place(column)) return static_cast<const double*>(column.values) + first;
+  if (column.type == Type::float64 && is_in_place<double>(column))
+    return static_cast<const double*>(column.values) + first;
+  run(column, first, n, buffer);
+  return buffer;
+}
+
+// The same of a float32 column, as it is.
+inline const float* block_float32(RunFloat32 run, const Column& column, std::int64_t begin, std::int64_t n,
+                                  float* buffer) {
+  const std::int64_t first = column.offset + begin;
+  if (is_in_place<float>(column)) return static_cast<const float*>(column.values) + first;
   run(column, first, n, buffer);
   return buffer;
 }

@@ -52,7 +52,9 @@ class Bound {
 
  private:
   const double* part(const Span& span, std::int64_t begin, std::int64_t n, double* buffer) const {
-    Block block = reader_.read(span, begin, n, !passes_.empty() && passes_.front().is_fused(), buffer);
+    alignas(64) float float32[kSourceRows];
+    const bool takes_float32 = !passes_.empty() && passes_.front().is_fused();
+    Block block = reader_.read(span, begin, n, takes_float32 ? float32 : nullptr, buffer);
     for (const Pass& pass : passes_) {
       loops_->pass(pass, block, n, buffer);
       block = {buffer, false};

@@ -155,12 +155,14 @@ class Expressions final : public Output {
           buffers_(bound.segments_.slots() * static_cast<std::size_t>(kTileRows)) {}
 
     void fill(const Span& span, std::int64_t begin, std::int64_t n, float* columns) override {
+      alignas(64) float float32[kTileRows];
       const expression::Reader* reader = bound_.readers_.data();
       for (const Segment& segment : bound_.segments_.list()) {
         double* const buffer = buffers_.data() + segment.to * static_cast<std::size_t>(kTileRows);
-        expression::Block block = segment.from == Segment::kSource
-                                      ? (reader++)->read(span, begin, n, segment.takes_float32(), buffer)
-                                      : blocks_[segment.from];
+        expression::Block block =
+            segment.from == Segment::kSource
+                ? (reader++)->read(span, begin, n, segment.takes_float32() ? float32 : nullptr, buffer)
+                : blocks_[segment.from];
         for (const expression::Pass& pass : segment.passes) {
           bound_.loops_.pass(pass, block, n, buffer);
           block = {buffer, false};

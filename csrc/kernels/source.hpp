@@ -2,7 +2,7 @@
 //   column    x = the value, a null as NaN              id  the id of a key in a vocabulary, never NaN
 //   add, subtract, multiply, divide   of two columns; NaN if either is missing
 // Input   rows [begin, begin + n), n <= kSourceRows, of a table that suits the source.
-// Output  n float64; where the caller takes float32, that of a float32 column without nulls, in place.
+// Output  n float64; where the caller takes float32, that of a float32 column.
 // Error   0 between levels: decode.hpp, then one operation of float64.
 #pragma once
 
@@ -15,8 +15,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/aligned.hpp"
 #include "kernels/decode.hpp"
-#include "kernels/id_matrix.hpp"
+#include "kernels/encoder.hpp"
 #include "kernels/steps.hpp"
 
 namespace mlrt::expression {
@@ -57,40 +58,43 @@ inline Source make_source(std::string_view operation, const std::vector<std::int
 class Reader {
  public:
   Reader(const Source& source, const Table& table, Isa isa)
-      : source_(source), batches_(table.batches().data()), isa_(isa), decode_(decode::select(isa)) {
+      : source_(source), decode_(decode::select(isa)), decode_float32_(decode::select_float32(isa)) {
     if (source.origin == Origin::id) {
-      prepare_ids(table);
+      encoder_.emplace(source.left, source.keys);
+      encoder_->check(table);
+      ids_ = encoder_->bind(table, isa);
     } else {
       table.require_numeric(source.left);
       table.require_numeric(source.right);
     }
   }
 
-  // The block is the producer's own memory, or `buffer`, filled.
-  Block read(const Span& span, std::int64_t begin, std::int64_t n, bool takes_float32, double* buffer) const {
+  // The block is the producer's own memory, or `buffer`, filled; or, of a float32 column, `float32`, filled, unless
+  // that is null.
+  Block read(const Span& span, std::int64_t begin, std::int64_t n, float* float32, double* buffer) const {
     if (source_.origin == Origin::id) return {read_ids(span, begin, n, buffer), false};
     if (source_.origin != Origin::column) return {combine(span, begin, n, buffer), false};
     const Column& column = span.column(source_.left);
-    if (takes_float32 && is_float32_in_place(column))
-      return {static_cast<const float*>(column.values) + column.offset + begin, true};
+    if (column.layout == Layout::fixed) fetch_behind(column, begin, n);
+    if (float32 != nullptr && column.type == Type::float32)
+      return {decode::block_float32(decode_float32_, column, begin, n, float32), true};
     return {decode::block(decode_, column, begin, n, buffer), false};
   }
 
  private:
-  static bool is_float32_in_place(const Column& column) {
-    return column.type == Type::float32 && column.validity == nullptr &&
-           std::bit_cast<std::uintptr_t>(column.values) % alignof(float) == 0;
-  }
-
-  void prepare_ids(const Table& table) {
-    encoder_.emplace(source_.left, source_.keys);
-    encoder_->check(table);
-    for (const Batch& batch : table.batches()) prepared_.push_back(encoder_->prepare(isa_, batch));
+  // Asks for the block after this one: the columns of a plan are more streams than a processor follows by itself.
+  static void fetch_behind(const Column& column, std::int64_t begin, std::int64_t n) {
+    const std::int64_t width = column.type == Type::float32 ? 4 : 8;
+    const auto next =
+        std::bit_cast<std::uintptr_t>(column.values) + static_cast<std::uintptr_t>((column.offset + begin + n) * width);
+    constexpr std::uintptr_t kLine = kCacheLine;
+    for (std::uintptr_t line = 0; line < static_cast<std::uintptr_t>(n * width); line += kLine)
+      __builtin_prefetch(std::bit_cast<const void*>(next + line));  // never faults, also behind the column
   }
 
   const double* read_ids(const Span& span, std::int64_t begin, std::int64_t n, double* buffer) const {
     std::int64_t ids[kSourceRows];
-    encoder_->encode(isa_, *span.batch, prepared_[static_cast<std::size_t>(span.batch - batches_)], begin, n, ids);
+    ids_->encode(span, begin, n, ids);
     for (std::int64_t i = 0; i < n; ++i) buffer[i] = static_cast<double>(ids[i]);
     return buffer;
   }
@@ -116,11 +120,10 @@ class Reader {
   }
 
   const Source& source_;
-  const Batch* batches_;
-  Isa isa_;
   decode::Run decode_;
-  std::optional<encoders::ColumnIds> encoder_;         // id
-  std::vector<encoders::Encoder::Prepared> prepared_;  // id: by batch
+  decode::RunFloat32 decode_float32_;
+  std::optional<encoders::ColumnIds> encoder_;   // id
+  std::shared_ptr<encoders::BoundEncoder> ids_;  // id: refers to encoder_'s keys, which outlive a copy of this
 };
 
 }  // namespace mlrt::expression

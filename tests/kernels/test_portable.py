@@ -58,9 +58,10 @@ def test_code_for_one_level_stays_in_its_functions(tmp_path: Path) -> None:
 _INSTANTIATE = """
 void use(mlrt::Table& table, mlrt::moments::Moments& a, mlrt::histogram::Histogram& b, mlrt::quantiles::Sample& c,
          mlrt::dense::Plan& d, float* out, mlrt::encoders::Plan& e, std::int64_t* ids, std::uint64_t* hashes) {
-  mlrt::moments::update(a, table, 0);
-  mlrt::histogram::update(b, table, 0);
-  mlrt::quantiles::update(c, table, 0, 0);
+  const mlrt::Blocks blocks(table, 0);
+  mlrt::moments::update(a, blocks);
+  mlrt::histogram::update(b, blocks);
+  mlrt::quantiles::update(c, blocks, 0);
   mlrt::dense::run(d, table, out);
   mlrt::encoders::run(e, table, ids);
   mlrt::hash::run({{0, 1}}, table, 0, hashes);
