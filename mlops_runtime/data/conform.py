@@ -236,12 +236,21 @@ def _parse(values: pa.ChunkedArray, parse: Callable[[pa.Array], pa.Array], task:
         return pa.chunked_array([], parse(pa.array([], pa.utf8())).type)
     try:
         parsed = parse(whole.dictionary)
+    except pa.ArrowInvalid:  # a slice shares its dictionary with rows that it does not have: look at its own texts
+        plain = whole.cast(pa.utf8())
+        whole = plain.dictionary_encode()
+        parsed = _parse_present(whole.dictionary, parse, plain, task)
+    return pa.chunked_array([_clean_parsed(parsed, task).take(whole.indices)])
+
+
+def _parse_present(texts: pa.Array, parse: Callable[[pa.Array], pa.Array], values: pa.Array, task: _Task) -> pa.Array:
+    try:
+        return parse(texts)
     except pa.ArrowInvalid as error:
-        bad = _first_unreadable(whole.dictionary, parse)
-        row = task.first_row + pc.index(cleaned.cast(pa.utf8()), bad).as_py()
+        bad = _first_unreadable(texts, parse)
+        row = task.first_row + pc.index(values, bad).as_py()
         got = f"{bad!r} in row {row + 1}"
         raise task.refusal(expected=f"values of kind {task.column.kind}", got=got) from error
-    return pa.chunked_array([_clean_parsed(parsed, task).take(whole.indices)])
 
 
 def _clean_parsed(parsed: pa.Array, task: _Task) -> pa.Array:

@@ -53,6 +53,11 @@ class CsvFile:
         """Columns of digits of which some begin with a zero, in the first lines."""
         return self._header.codes
 
+    @property
+    def decimal_point(self) -> str:
+        """What stands before the decimals of its numbers: a point or a comma."""
+        return self._header.decimal_point
+
     def read_as_text(self, codes: Collection[str]) -> None:
         """Read these columns as they are written, unless the rules say what they are: another file holds codes."""
         known, ruled = frozenset(self.names), frozenset(self._rules.names)

@@ -13,8 +13,9 @@ from mlops_runtime.core.durable import durable_write
 from mlops_runtime.core.errors import ConfigError, DataError, IntegrityError, problem
 from mlops_runtime.data.manifest import DataFile, Manifest
 from mlops_runtime.data.schema import Schema
-from mlops_runtime.data.sketch import ColumnSketch
+from mlops_runtime.data.sketch import ColumnSketch, TableSketch
 from mlops_runtime.data.sketch.model import StrictModel
+from mlops_runtime.data.source import Source
 
 __all__ = ["DatasetManifest"]
 
@@ -61,6 +62,14 @@ class DatasetManifest:
     def digest(self) -> str:
         """The version of the data set: SHA-256, in lower-case hex."""
         return sha256_bytes(canonical_json(self._content()))
+
+    @classmethod
+    def of(cls, source: Source) -> DatasetManifest:
+        """Describe a data set, in one pass over its rows and one over its bytes; memory as `TableSketch` says."""
+        sketch = TableSketch(source.schema)
+        for batch in source.batches():
+            sketch.update(batch)
+        return cls(source.manifest(), source.schema, sketch.freeze())
 
     def _content(self) -> dict[str, Any]:
         return {

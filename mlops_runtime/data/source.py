@@ -24,6 +24,7 @@ from mlops_runtime.data.schema import Schema
 __all__ = ["Dataset", "Source"]
 
 _BATCH_ROWS = 131_072
+_BATCH_BYTES = 1 << 25  # at eight bytes a value: wide tables come in fewer rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,18 @@ class Source:
         return tuple(file.stored.name for file in self._files)
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of every file's columns, in order of first appearance, then those that stand in the paths."""
+        in_files = (name for file in self._files for name in file.names)
+        return tuple(dict.fromkeys((*in_files, *self._partitions.schema.names)))
+
+    @property
+    def decimal_commas(self) -> frozenset[str]:
+        """The names of the CSV files whose numbers have a decimal comma, which `decoded` leaves there."""
+        files = (file for file in self._files if isinstance(file, CsvFile))
+        return frozenset(file.stored.name for file in files if file.decimal_point == ",")
+
+    @property
     def schema(self) -> Schema:
         """What the tables of `batches` and `read` hold. SchemaError as `decide` says."""
         return self._decision.schema
@@ -85,10 +98,10 @@ class Source:
         return sum(file.all_groups - len(file.groups) for file in parquet)
 
     def batches(self, rows: int = _BATCH_ROWS) -> Iterator[Batch]:
-        """Yield conformed rows, at most `rows` at a time, in order; a thread decodes up to two batches ahead.
+        """Yield conformed rows, at most `rows` or about 32 MiB at a time; a thread decodes up to two batches ahead.
 
-        Each batch is of one file; all have the same Arrow schema. Memory is bounded by a few batches (of CSV: by blocks
-        of 4 MiB). Bad rows go to `on_bad_row`, before the batch that follows them is handed out.
+        Rows are in order, each batch is of one file, and all have the same Arrow schema. Memory is bounded by a few
+        batches (of CSV: by blocks of 4 MiB). Bad rows go to `on_bad_row`, before the batch that follows them is handed out.
         Raises DataError for damaged files, SchemaError for values that cannot be read as their column's kind.
         """
         for batch, bad in prefetched(lambda: self._conformed(rows)):
@@ -125,7 +138,7 @@ class Source:
         return Dataset(table, self.schema, manifest, self.notes)
 
     def manifest(self) -> Manifest:
-        """Return the files' hashes, rows and partition values: a pass over the bytes, another to count the rows of CSV."""
+        """Return the files' hashes, rows and partition values: a pass over the bytes, and one to count rows of CSV."""
         return self._manifest([file.stored.sha256() for file in self._files])
 
     @functools.cached_property
@@ -176,7 +189,8 @@ class Source:
         start = 0
         for index, file in enumerate(self._files):
             wanted = frozenset(names or file.names) - frozenset(self._partitions.schema.names)
-            for piece in file.pieces(wanted, rows, raw=raw):
+            fitting = min(rows, max(1, _BATCH_BYTES // (8 * max(1, len(wanted)))))
+            for piece in file.pieces(wanted, fitting, raw=raw):
                 yield *_with_ordinals(piece, start, file.stored.name), index, piece.first_row
             start += file.count()
 
