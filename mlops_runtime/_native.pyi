@@ -43,9 +43,10 @@ class ArrowTable:
     @property
     def names(self) -> list[str]: ...
     def type_of(self, column: int) -> str:
-        """Return "null", "bool", "int8".."uint64", "float16".."float64", "utf8" (any layout), or "other".
+        """Return "null", "bool", "int8".."uint64", "float16".."float64", "utf8" (any layout), "list", or "other".
 
-        A column without a type ("null") counts as missing everywhere; timestamp[us] is "int64"; kernels refuse "other".
+        A column without a type ("null") counts as missing everywhere; timestamp[us] is "int64"; a "list" (any layout) is
+        one of strings, integers or booleans, which `Bag` reads; kernels refuse "other".
         """
 
 @final
@@ -53,7 +54,7 @@ class Moments:
     """Exact, order-free moments of a numeric column: sums are kept without rounding and rounded once at the end."""
 
     def __init__(self) -> None: ...
-    def update(self, table: ArrowTable, column: int) -> None: ...
+    def update(self, table: ArrowTable, column: int | Expression) -> None: ...
     def merge(self, other: Moments) -> None: ...
     @property
     def count(self) -> int:
@@ -87,7 +88,7 @@ class Histogram:
     def __init__(self, edges: NDArray[np.float64]) -> None:
         """edges: float64[k], finite, strictly increasing, 1 <= k <= 65,535. ValueError otherwise."""
 
-    def update(self, table: ArrowTable, column: int) -> None: ...
+    def update(self, table: ArrowTable, column: int | Expression) -> None: ...
     def merge(self, other: Histogram) -> None:
         """ValueError when the edges differ."""
 
@@ -113,7 +114,7 @@ class QuantileSample:
     """Bottom-k sample of finite values by a keyed hash of the global row ordinal: order-free, exact for n <= k."""
 
     def __init__(self, capacity: int = 65536, seed: int = 0) -> None: ...
-    def update(self, table: ArrowTable, column: int, first_row: int) -> None:
+    def update(self, table: ArrowTable, column: int | Expression, first_row: int) -> None:
         """first_row: global ordinal of the table's first row, so that parts merge to the same sample as the whole."""
 
     def merge(self, other: QuantileSample) -> None: ...
@@ -214,7 +215,7 @@ class DensePlan:
     the same source and steps compute them once.
     """
 
-    def __init__(self, outputs: list[Expression]) -> None: ...
+    def __init__(self, outputs: list[Expression | BagCounts]) -> None: ...
     @property
     def width(self) -> int:
         """How many columns the matrix has."""
@@ -239,10 +240,49 @@ class HashIds:
         """1 <= buckets < 2**31, 0 <= seed < 2**64. ValueError for other buckets or no column."""
 
 @final
+class ExpressionIds:
+    """id = 0 where the expression is NaN, else 1 + its value, at most `size` - 1."""
+
+    def __init__(self, expression: Expression, size: int) -> None:
+        """2 <= size < 2**31. ValueError for another size, or an expression whose last step is not bucket or table."""
+
+@final
+class Bag:
+    """The ids of all tokens of a row, in their order.
+
+    tokens: "list" (elements of a list column; missing ones have no id), "characters" (n-grams of code points of a
+    string) or "words" (n-grams of runs without white space, joined by one space), `shortest` to `longest` long, shorter
+    ones first. lower: A to Z count as a to z. The ids are the vocabulary's, or without one 1 + the bucket of the hash.
+    """
+
+    def __init__(
+        self,
+        column: int,
+        tokens: str,
+        shortest: int,
+        longest: int,
+        lower: bool,
+        vocabulary: Vocabulary | None,
+        buckets: int,
+        seed: int,
+    ) -> None:
+        """ValueError for unknown tokens, lengths or buckets out of range."""
+
+    def run(self, table: ArrowTable) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return (ids[nnz], offsets[rows + 1])."""
+
+@final
+class BagCounts:
+    """Dense columns: column j says how often (binary: whether) the id `first_id` + j occurs in the row's bag."""
+
+    def __init__(self, bag: Bag, first_id: int, width: int, binary: bool) -> None:
+        """ValueError for a negative id or no column."""
+
+@final
 class SparsePlan:
     """Encode columns as ids into one row-major matrix: one encoder per output column."""
 
-    def __init__(self, encoders: list[VocabularyIds | HashIds]) -> None: ...
+    def __init__(self, encoders: list[VocabularyIds | HashIds | ExpressionIds]) -> None: ...
     @overload
     def run(
         self, table: ArrowTable, out: NDArray[np.int64] | None = None, dtype: Literal["int64"] = "int64"

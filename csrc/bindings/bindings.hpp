@@ -17,6 +17,9 @@
 #include "core/binary.hpp"
 #include "core/errors.hpp"
 
+namespace mlrt::dense {
+class Output;
+}
 namespace mlrt::encoders {
 class KeyIds;
 }
@@ -35,13 +38,19 @@ void bind_statistics(py::module_& module);
 // What a Vocabulary holds, null for None; TypeError for anything else.
 std::shared_ptr<const encoders::KeyIds> keys_of(const py::object& vocabulary);
 
+// Python's BagCounts: an output of a dense matrix beside expressions.
+struct BagCounts {
+  std::shared_ptr<const dense::Output> output;
+};
+
 template <class T>
 using Array = py::array_t<T, py::array::c_style>;
 
 // A class that cannot be subclassed, so it needs nothing of pybind11's own metaclass and `_native.pyi` can describe it.
 template <class T, class... Holder>
 py::class_<T, Holder...> final_class(py::module_& module, const char* name, const char* doc) {
-  return py::class_<T, Holder...>(module, name, doc, py::is_final(), py::metaclass(reinterpret_cast<PyObject*>(&PyType_Type)));
+  return py::class_<T, Holder...>(module, name, doc, py::is_final(),
+                                  py::metaclass(reinterpret_cast<PyObject*>(&PyType_Type)));
 }
 
 // A kernel's state that Python threads may share: every use of it holds its lock, and never the GIL while it waits.

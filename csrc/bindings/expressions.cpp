@@ -27,8 +27,9 @@ Array<double> evaluate(const Expression& expression, const Table& table) {
 
 dense::Plan::Item dense_item(const py::handle& object) {
   if (py::isinstance<Expression>(object)) return object.cast<const Expression&>();
-  throw py::type_error(
-      problem("DensePlan", "an Expression", std::string(py::str(py::type::of(object))), "wrap the column in one"));
+  if (py::isinstance<BagCounts>(object)) return object.cast<const BagCounts&>().output;
+  throw py::type_error(problem("DensePlan", "an Expression or BagCounts", std::string(py::str(py::type::of(object))),
+                               "wrap the column in one"));
 }
 
 dense::Plan dense_plan(const py::list& outputs) {

@@ -31,6 +31,7 @@ enum class Type : std::uint8_t {
   float32,
   float64,
   utf8,
+  list,  // of strings or integers
 };
 
 std::string_view name_of(Type type);
@@ -42,7 +43,18 @@ constexpr bool is_numeric(Type type) {
   return type >= Type::null && type <= Type::float64;
 }
 
-enum class Layout : std::uint8_t { none, bits, fixed, offsets32, offsets64, views, dictionary };
+enum class Layout : std::uint8_t {
+  none,
+  bits,
+  fixed,
+  offsets32,
+  offsets64,
+  views,
+  dictionary,
+  lists32,
+  lists64,
+  lists_fixed
+};
 
 // What a schema says of one column.
 struct Field {
@@ -52,6 +64,8 @@ struct Field {
   Layout layout = Layout::none;
   Type index = Type::other;       // dictionary: the type of the indices
   Layout entries = Layout::none;  // dictionary: the layout of the entries
+  std::int64_t list_size = 0;     // lists_fixed
+  std::vector<Field> elements;    // lists: the one field of their elements
 };
 
 // Loads element i of an array that may be misaligned: Arrow recommends alignment and does not demand it.
@@ -79,8 +93,19 @@ struct Column {
   const void* const* buffers = nullptr;        // views: the character buffers and,
   const std::int64_t* buffer_sizes = nullptr;  // in the producer's last buffer, their sizes
   std::shared_ptr<const Column> entries;       // dictionary
+  std::shared_ptr<const Column> elements;      // lists: those of all rows, null rows included
 
   bool is_null(std::int64_t i) const { return validity != nullptr && !bit(validity, offset + i); }
+
+  // Lists, i <= rows: where the elements of row i start, and those of row i - 1 end. Null rows may have some.
+  std::int64_t first_element(std::int64_t i) const {
+    if (layout == Layout::lists_fixed) return i * field->list_size;
+    const auto at = [this](std::int64_t k) {
+      return layout == Layout::lists32 ? std::int64_t{load<std::int32_t>(values, offset + k)}
+                                       : load<std::int64_t>(values, offset + k);
+    };
+    return rows == 0 ? 0 : at(i) - at(0);
+  }
 };
 
 struct Batch {

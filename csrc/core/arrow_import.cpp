@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <limits>
 
 #include "core/arrow.hpp"
@@ -59,6 +60,40 @@ Layout string_layout(std::string_view format) {
   return Layout::none;
 }
 
+// The number in "+w:N", -1 for anything else.
+std::int64_t fixed_list_size(std::string_view format) {
+  if (format.substr(0, 3) != "+w:" || format.size() == 3 || format.size() > 13) return -1;
+  std::int64_t size = 0;
+  for (const char digit : format.substr(3)) {
+    if (digit < '0' || digit > '9') return -1;
+    size = 10 * size + (digit - '0');
+  }
+  return size <= std::numeric_limits<std::int32_t>::max() ? size : -1;
+}
+
+Layout list_layout(std::string_view format) {
+  if (format == "+l") return Layout::lists32;
+  if (format == "+L") return Layout::lists64;
+  return fixed_list_size(format) >= 0 ? Layout::lists_fixed : Layout::none;
+}
+
+Field read_field(const ArrowSchema* schema, std::int64_t position);
+
+// A list of strings, integers, booleans or nulls; lists of anything else stay Type::other.
+void read_list_field(const ArrowSchema& schema, std::int64_t position, Layout layout, Field& field) {
+  require(schema.n_children == 1 && schema.children != nullptr && schema.children[0] != nullptr, field,
+          "a list with one field of elements", "another number, or a null pointer");
+  const ArrowSchema& child = *schema.children[0];
+  if (child.format == nullptr || child.format[0] == '+') return;  // nested further
+  Field elements = read_field(&child, position);
+  elements.name = field.name;
+  if (elements.type != Type::utf8 && (elements.type < Type::null || elements.type > Type::uint64)) return;
+  field.type = Type::list;
+  field.layout = layout;
+  field.list_size = std::max<std::int64_t>(0, fixed_list_size(field.format));
+  field.elements.push_back(std::move(elements));
+}
+
 Field read_field(const ArrowSchema* schema, std::int64_t position) {
   Field field;
   field.name =
@@ -79,6 +114,8 @@ Field read_field(const ArrowSchema* schema, std::int64_t position) {
   field.layout = string_layout(field.format);
   if (field.layout != Layout::none) {
     field.type = Type::utf8;
+  } else if (const Layout lists = list_layout(field.format); lists != Layout::none) {
+    read_list_field(*schema, position, lists, field);
   } else if (field.format == "n") {
     field.type = Type::null;
   } else if (field.format == "b") {
@@ -155,6 +192,8 @@ std::int64_t buffers_of(Layout layout) {
       return 3;
     case Layout::none:
       return 0;
+    case Layout::lists_fixed:
+      return 1;
     default:
       return 2;
   }
@@ -175,8 +214,11 @@ Column read_column(const ArrowArray& array, const Field& field, Type type, Layou
   const bool is_views = layout == Layout::views;
   require(is_views ? array.n_buffers >= 3 : array.n_buffers == buffers_of(layout), field, "the buffers of its type",
           "another number of them");
-  require(array.buffers != nullptr && array.buffers[1] != nullptr, field, "a buffer of values", "a null pointer");
-  column.values = array.buffers[1];
+  require(array.buffers != nullptr, field, "buffers", "a null pointer");
+  if (layout != Layout::lists_fixed) {
+    require(array.buffers[1] != nullptr, field, "a buffer of values", "a null pointer");
+    column.values = array.buffers[1];
+  }
   if (array.null_count != 0) column.validity = static_cast<const std::uint8_t*>(array.buffers[0]);
   require(array.null_count <= 0 || column.validity != nullptr, field, "a validity bitmap", "a null pointer");
   if (is_views) {
@@ -195,8 +237,45 @@ Column read_column(const ArrowArray& array, const Field& field, Type type, Layou
   return column;
 }
 
+// Where the elements of the list column start in its child, and how many there are.
+template <class Offset>
+std::pair<std::int64_t, std::int64_t> list_extent(const Column& column) {
+  const auto first = load<Offset>(column.values, column.offset);
+  Offset before = first;
+  bool falls = first < 0;
+  for (std::int64_t i = 1; i <= column.rows; ++i) {
+    const Offset next = load<Offset>(column.values, column.offset + i);
+    falls |= next < before;
+    before = next;
+  }
+  require(!falls, *column.field, "list offsets from 0 on that never fall", "others");
+  require(before <= kMostElements, *column.field, "list offsets below 2^48", "a larger one");
+  return {first, before - first};
+}
+
+std::pair<std::int64_t, std::int64_t> fixed_extent(const Column& column) {
+  const std::int64_t size = column.field->list_size;
+  require(column.offset + column.rows <= kMostElements / std::max<std::int64_t>(1, size), *column.field,
+          "at most 2^48 elements", "more");
+  return {column.offset * size, column.rows * size};
+}
+
+Column read_child(const ArrowArray& array, const Field& field, std::int64_t skip, std::int64_t rows);
+
+void read_elements(const ArrowArray& array, Column& column) {
+  const Field& field = *column.field;
+  require(array.n_children == 1 && array.children != nullptr && array.children[0] != nullptr, field,
+          "a list with one array of elements", "another number, or a null pointer");
+  if (column.rows == 0) return;
+  const auto [first, count] = column.layout == Layout::lists32   ? list_extent<std::int32_t>(column)
+                              : column.layout == Layout::lists64 ? list_extent<std::int64_t>(column)
+                                                                 : fixed_extent(column);
+  column.elements = std::make_shared<const Column>(read_child(*array.children[0], field.elements[0], first, count));
+}
+
 Column read_child(const ArrowArray& array, const Field& field, std::int64_t skip, std::int64_t rows) {
   Column column = read_column(array, field, field.type, field.layout, skip, rows);
+  if (field.type == Type::list) read_elements(array, column);
   if (field.layout != Layout::dictionary) return column;
   require(array.dictionary != nullptr, field, "a dictionary", "a null pointer");
   const ArrowArray& entries = *array.dictionary;
@@ -207,7 +286,7 @@ Column read_child(const ArrowArray& array, const Field& field, std::int64_t skip
 }
 
 void check_batch(const ArrowArray& array, const std::vector<Field>& fields) {
-  static const Field rows_field{"(rows)", "+s", Type::other, Layout::none, Type::other, Layout::none};
+  static const Field rows_field{.name = "(rows)", .format = "+s", .elements = {}};
   check_extent(array, rows_field);
   if (array.n_children != static_cast<std::int64_t>(fields.size()))
     refuse("Arrow batch", std::to_string(fields.size()) + " columns", std::to_string(array.n_children));
@@ -266,9 +345,9 @@ std::vector<Field> read_fields(ArrowArrayStream& stream) {
 }  // namespace
 
 std::string_view name_of(Type type) {
-  static constexpr std::string_view kNames[] = {"other",  "null",    "bool",    "int8",    "int16",
-                                                "int32",  "int64",   "uint8",   "uint16",  "uint32",
-                                                "uint64", "float16", "float32", "float64", "utf8"};
+  static constexpr std::string_view kNames[] = {"other",   "null",    "bool",   "int8",   "int16",  "int32",
+                                                "int64",   "uint8",   "uint16", "uint32", "uint64", "float16",
+                                                "float32", "float64", "utf8",   "list"};
   return kNames[static_cast<std::size_t>(type)];
 }
 

@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "core/errors.hpp"
-#include "kernels/id_matrix.hpp"
+#include "kernels/encoder.hpp"
 #include "kernels/key_block.hpp"
 #include "kernels/xxh3.hpp"
 
@@ -219,16 +219,27 @@ class CrossIds final : public encoders::Encoder {
   void check(const Table& table) const override { columns_.check(table); }
   std::int64_t largest_id() const override { return keys_.largest(); }
 
-  void encode(Isa isa, const Batch& batch, const Prepared&, std::int64_t begin, std::int64_t n,
-              std::int64_t* ids) const override {
-    const Run run = select(isa);
-    Word hashes[kTileRows];
-    columns_.hash(run, keys_.seeded(), batch, begin, n, hashes);
-    run.ids(hashes, n, static_cast<Word>(keys_.largest()), ids);
-    for (std::int64_t i = 0; i < n; ++i) ids[i] &= 0 - std::int64_t{hashes[i] != 0};
+  std::unique_ptr<encoders::BoundEncoder> bind(const Table&, Isa isa) const override {
+    return std::make_unique<Bound>(*this, isa);
   }
 
  private:
+  class Bound final : public encoders::BoundEncoder {
+   public:
+    Bound(const CrossIds& encoder, Isa isa) : encoder_(encoder), run_(select(isa)) {}
+
+    void encode(const Span& span, std::int64_t begin, std::int64_t n, std::int64_t* ids) const override {
+      Word hashes[kTileRows];
+      encoder_.columns_.hash(run_, encoder_.keys_.seeded(), *span.batch, begin, n, hashes);
+      run_.ids(hashes, n, static_cast<Word>(encoder_.keys_.largest()), ids);
+      for (std::int64_t i = 0; i < n; ++i) ids[i] &= 0 - std::int64_t{hashes[i] != 0};
+    }
+
+   private:
+    const CrossIds& encoder_;
+    Run run_;
+  };
+
   Columns columns_;
   HashKeys keys_;
 };

@@ -32,16 +32,21 @@ inline std::string_view name_of(Kind kind) {
 }
 
 // Throws std::invalid_argument when a uint64 column holds a value that int64 cannot.
+inline void require_int64(const Column& column) {
+  if (column.type != Type::uint64) return;
+  for (std::int64_t i = 0; i < column.rows; ++i) {
+    if (column.is_null(i) || load<std::int64_t>(column.values, column.offset + i) >= 0) continue;
+    throw std::invalid_argument(problem("column `" + column.field->name + "`", "integers up to 2^63 - 1",
+                                        std::to_string(load<std::uint64_t>(column.values, column.offset + i)),
+                                        "cast the column to strings"));
+  }
+}
+
+// The same for a column of a table, or for the elements of its lists.
 inline void require_int64(const Table& table, std::int64_t position) {
-  if (table.field(position).type != Type::uint64) return;
   for (const Batch& batch : table.batches()) {
     const Column& column = batch.columns[static_cast<std::size_t>(position)];
-    for (std::int64_t i = 0; i < column.rows; ++i) {
-      if (column.is_null(i) || load<std::int64_t>(column.values, column.offset + i) >= 0) continue;
-      throw std::invalid_argument(problem("column `" + column.field->name + "`", "integers up to 2^63 - 1",
-                                          std::to_string(load<std::uint64_t>(column.values, column.offset + i)),
-                                          "cast the column to strings"));
-    }
+    require_int64(column.elements != nullptr ? *column.elements : column);
   }
 }
 

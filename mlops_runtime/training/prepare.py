@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mlops_runtime.core.errors import DataError, SchemaError, problem
+from mlops_runtime.core.errors import ConfigError, DataError, SchemaError, problem
 from mlops_runtime.core.settings import settings
 from mlops_runtime.data import Dataset, read_dataset
-from mlops_runtime.features import FeatureProgram, Matrices, fit_program, infer_spec
+from mlops_runtime.data.schema import listed
+from mlops_runtime.features import FeatureProgram, FeatureSpec, Matrices, fit_program, fit_transform, infer_spec
 from mlops_runtime.training.config import ROW_ORDER, TrainConfig
 from mlops_runtime.training.labels import alike_notes
 from mlops_runtime.training.models import Problem, Samples
@@ -60,9 +61,14 @@ def prepare(config: TrainConfig, progress: Callable[[str, float], None]) -> Prep
     split = _split(config, table, target)
     _check_parts(config, split, target, weight)
     progress("fit features", 0.2)
-    program, more_notes = _program(config, dataset, table, split)
+    spec, more_notes = _spec(config, dataset, table)
+    learned = table.take(pa.array(split.train))
+    out_of_fold = fit_transform(spec, learned, dataset.schema) if spec.target_columns else None
+    program = out_of_fold.program if out_of_fold else fit_program(spec, learned, dataset.schema)
     progress("transform", 0.3)
-    matrices = program.transform(table.select(list(program.schema.names)))
+    matrices = program.transform(table)
+    if out_of_fold:
+        matrices.dense[split.train] = out_of_fold.matrices.dense
     posed = Problem(
         task=target.task,
         class_count=max(1, len(target.classes)),
@@ -199,23 +205,29 @@ def _check_parts(config: TrainConfig, split: Split, target: Target, weight: NDAr
         )
 
 
-def _program(
-    config: TrainConfig, dataset: Dataset, table: pa.Table, split: Split
-) -> tuple[FeatureProgram, tuple[str, ...]]:
-    """Choose the features by all rows (a sample hides that a column numbers them), fit them on the training rows."""
-    spec, notes = config.spec, tuple[str, ...]()
-    if spec is None:
+def _spec(config: TrainConfig, dataset: Dataset, table: pa.Table) -> tuple[FeatureSpec, tuple[str, ...]]:
+    """Return the features as declared, or chosen by all rows (a sample hides that a column numbers them), and notes."""
+    if config.spec is None:
         inferred = infer_spec(table, dataset.schema, target=config.target, exclude=config.not_features)
-        spec, notes = inferred.spec, tuple(inferred.notes)
-    program = fit_program(spec, table.take(pa.array(split.train)), dataset.schema)
-    leaked = sorted({config.target, *config.not_features} & set(program.schema.names))
+        return inferred.spec, inferred.notes
+    leaked = sorted({config.target, *config.not_features} & set(config.spec.columns))
     if leaked:
         raise DataError(
             problem(
                 expected="features without the target, ids, weight, time and excluded columns",
-                got=", ".join(f"`{name}`" for name in leaked),
+                got=listed(leaked),
                 where="feature spec",
                 next_step="take them out of the spec",
             )
         )
-    return program, notes
+    bags = [feature.output_name for feature in config.spec.features if feature.makes_bag]
+    if bags:
+        raise ConfigError(
+            problem(
+                expected="features that are columns of a matrix",
+                got=f"bags of ids: {listed(bags)}",
+                where="feature spec",
+                next_step="no model kind reads bags: choose another `output`, or use the program from Python",
+            )
+        )
+    return config.spec, ()

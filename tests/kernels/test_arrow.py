@@ -32,7 +32,11 @@ def test_every_type_has_the_name_that_kernels_use() -> None:
             "utf8, dictionary": pa.array(["a"]).dictionary_encode(),
             "int64, time": pa.array([1], pa.timestamp("us", tz="UTC")),
             "other, time": pa.array([1], pa.timestamp("ns")),
-            "other, list": [[1]],
+            "list, strings": [["a"]],
+            "list, large": pa.array([[1]], pa.large_list(pa.int8())),
+            "list, fixed": pa.array([[1, 2]], pa.list_(pa.int64(), 2)),
+            "other, list of floats": [[1.5]],
+            "other, list of lists": [[[1]]],
             "other, decimal": [Decimal("1.5")],
             "other, binary": [b"a"],
             "other, struct": [{"a": 1}],
@@ -109,7 +113,7 @@ def test_what_is_no_table_is_refused() -> None:
 
 
 @pytest.mark.parametrize("kernel", [Moments, VocabularyCounter])
-@pytest.mark.parametrize("values", [[[1]], [Decimal("1.5")], [b"a"]])
+@pytest.mark.parametrize("values", [[[1]], [["a"]], [[1.5]], [Decimal("1.5")], [b"a"]])
 def test_a_kernel_names_the_column_it_cannot_read(kernel: type[Moments], values: list[object]) -> None:
     with pytest.raises(ValueError, match=r"column `odd`: expected a column of .*, got Arrow format"):
         kernel().update(ArrowTable(pa.table({"odd": values})), 0)
@@ -119,6 +123,9 @@ NUMBERS = pa.array([1, None, 3], pa.int64())
 WORDS = pa.array(["a", None, "a long word that is not inlined"])
 VIEWS = WORDS.cast(pa.string_view())
 CATEGORIES = WORDS.dictionary_encode()
+LISTS = pa.array([["a", None], None, ["b", "cd", ""]])
+WIDE_LISTS = pa.array([[1, 2], None, [3]], pa.large_list(pa.int64()))
+PAIRS = pa.array([[1, 2], None, [3, 4]], pa.list_(pa.int64(), 2))
 
 
 def _set(field: str, value: object) -> Callable[[Schema, Array], None]:
@@ -135,6 +142,10 @@ def _buffer(position: int, data: bytes | None) -> Callable[[Schema, Array], None
 
 
 _KEPT: list[object] = []
+
+
+def _element(spoil: Callable[[Schema, Array], None]) -> Callable[[Schema, Array], None]:
+    return lambda schema, array: spoil(schema.children[0].contents, array.children[0].contents)
 
 
 def _view(size: int, buffer: int, offset: int) -> bytes:
@@ -162,6 +173,21 @@ SPOILED = {
     "view of an unknown buffer": (VIEWS, _buffer(1, _view(20, 7, 0) * 3)),
     "view past its buffer": (VIEWS, _buffer(1, _view(20, 0, 2**30) * 3)),
     "view before its buffer": (VIEWS, _buffer(1, _view(20, 0, -8) * 3)),
+    "falling list offsets": (LISTS, _buffer(1, np.array([0, 2, 1, 5], np.int32).tobytes())),
+    "negative list offset": (LISTS, _buffer(1, np.array([-1, 2, 2, 5], np.int32).tobytes())),
+    "list offset past the elements": (LISTS, _buffer(1, np.array([0, 2, 2, 6], np.int32).tobytes())),
+    "large list offset past the elements": (WIDE_LISTS, _buffer(1, np.array([0, 2, 2, 2**62], np.int64).tobytes())),
+    "no list offsets": (LISTS, _buffer(1, None)),
+    "no array of elements": (LISTS, _set("n_children", 0)),
+    "no elements": (LISTS, _set("children", None)),
+    "no field of elements": (LISTS, lambda schema, _: setattr(schema, "n_children", 0)),
+    "too few elements in lists": (LISTS, _element(_set("length", 4))),
+    "elements with falling offsets": (LISTS, _element(_buffer(1, np.array([0, 1, 1, 2, 9, 4], np.int32).tobytes()))),
+    "elements without values": (WIDE_LISTS, _element(_buffer(1, None))),
+    "pairs with too few elements": (PAIRS, _element(_set("length", 5))),
+    "pairs at an offset past their elements": (PAIRS, _set("offset", 1)),
+    "pairs that claim more than memory holds": (PAIRS, lambda schema, _: setattr(schema, "format", b"+w:2147483647")),
+    "pairs at an offset that overflows": (PAIRS, _set("offset", 2**48)),
     "index past the dictionary": (CATEGORIES, _buffer(1, np.array([0, 0, 2], np.int32).tobytes())),
     "negative index": (CATEGORIES, _buffer(1, np.array([0, 0, -1], np.int32).tobytes())),
 }
@@ -175,7 +201,7 @@ def test_a_producer_that_breaks_the_interface_gets_an_error(fault: str) -> None:
 
 
 def test_an_unspoiled_export_of_the_same_producer_is_read() -> None:
-    for values in (NUMBERS, WORDS, VIEWS, CATEGORIES):
+    for values in (NUMBERS, WORDS, VIEWS, CATEGORIES, LISTS, WIDE_LISTS, PAIRS):
         assert ArrowTable(Hostile(values, lambda schema, array: None)).num_rows == 3
 
 

@@ -1,0 +1,1 @@
+"""Tokens of lists and texts: the oracle of `Bag` and `BagCounts`."""

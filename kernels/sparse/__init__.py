@@ -1,0 +1,1 @@
+"""Ids of whole-number values: the oracle of `ExpressionIds`."""
