@@ -1,4 +1,4 @@
-"""`mlrt data`: look into a data file."""
+"""`mlrt data`: look into data files, check them against a contract, compare them."""
 
 from __future__ import annotations
 
@@ -8,79 +8,151 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from mlops_runtime.cli.output import emit, json_option, table
+from mlops_runtime.cli.output import emit, json_option
 
 if TYPE_CHECKING:
-    from mlops_runtime.data.profile import ColumnProfile
+    from mlops_runtime.data.dataset_manifest import DatasetManifest
 
 __all__ = ["data"]
 
-_BARS = "▁▂▃▄▅▆▇█"
+_REFUSED = 3
 
 
 @click.group()
 def data() -> None:
-    """Look into data files."""
+    """Look into data sets: a file, a folder, a pattern with wildcards, or a URL."""
 
 
 @data.command(epilog="Example: mlrt data inspect customers.csv")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @json_option
-def inspect(file: Path, as_json: bool) -> None:
-    """Show every column of a CSV, Parquet or Arrow FILE.
+def inspect(file: str, as_json: bool) -> None:
+    """Show every column of FILE.
 
     Kind, missing share and distinct values; of numbers a small histogram, the least, the mean and the greatest; of
     texts the most frequent.
     """
-    from mlops_runtime.data import read_dataset
-    from mlops_runtime.data.profile import profile
+    from mlops_runtime.data import open_source
+    from mlops_runtime.data.dataset_manifest import DatasetManifest
 
-    dataset = read_dataset(file)
-    profiles = profile(dataset.table, dataset.schema)
+    source = open_source(file)
+    seen = DatasetManifest.of(source)
     payload = {
-        "file": str(file),
-        "manifest": dataset.manifest.to_dict(),
-        "columns": [column.to_dict() for column in profiles],
-        "notes": list(dataset.notes),
+        "file": file,
+        "manifest": seen.manifest.to_dict(),
+        "columns": [column.to_dict() for column in seen.columns],
+        "notes": list(source.notes),
     }
 
     def render(console: Console) -> None:
-        headers = ("column", "kind", "missing", "distinct", "values")
-        rows = [
-            (c.name, c.kind, f"{c.missing_share:.1%}" if c.missing else "-", f"{c.distinct:,}", _values(c))
-            for c in profiles
-        ]
-        drawn = table(f"{file}: {dataset.manifest.rows:,} rows", headers, rows)
-        for column in drawn.columns[1:-1]:
-            column.no_wrap = True
-        drawn.columns[-1].justify = "left"
-        console.print(drawn)
-        for note in dataset.notes:
-            console.print(f"note: {note}", style="yellow", markup=False)
-        console.print(f"data set {dataset.manifest.digest}", style="dim", soft_wrap=True)
+        from mlops_runtime.cli.data_tables import columns_table, print_notes
+
+        console.print(columns_table(f"{file}: {seen.rows:,} rows", seen.columns))
+        print_notes(console, source.notes)
+        console.print(f"data set {seen.manifest.digest}", style="dim", soft_wrap=True)
 
     emit(payload, as_json=as_json, render=render)
 
 
-def _values(column: ColumnProfile) -> str:
-    if column.kind not in ("number", "timestamp"):
-        return ", ".join(f"{value} {count:,}" for value, count in column.top)
-    if column.kind == "timestamp":
-        limits = " … ".join(str(limit)[:10] for limit in (column.minimum, column.maximum) if limit is not None)
-    else:
-        limits = " · ".join(_short(v) for v in (column.minimum, column.mean, column.maximum) if isinstance(v, float))
-    return f"{_sparkline(column.histogram)} {limits}".strip()
+@data.command(epilog="Example: mlrt data check today.csv --contract contract.yaml --quarantine bad.parquet")
+@click.argument("file")
+@click.option("--contract", "contract_path", type=click.Path(path_type=Path), required=True, help="YAML file.")
+@click.option("--quarantine", type=click.Path(path_type=Path), help="Write bad rows, as read, with reasons (.parquet).")
+@click.option("--good", type=click.Path(path_type=Path), help="Write good rows, cleaned (.parquet, .arrow or .csv).")
+@json_option
+def check(file: str, contract_path: Path, quarantine: Path | None, good: Path | None, as_json: bool) -> int:
+    """Check FILE against a contract, in one pass; exit with 3 when a rule is broken.
+
+    Rows that break a rule about rows, or cannot be read at all, go to the quarantine file; rules about the whole data
+    set break it as a whole. Both files appear when the check has ended, or not at all.
+    """
+    from mlops_runtime.cli.data_tables import print_report
+    from mlops_runtime.data import open_source
+    from mlops_runtime.data.contract import Contract
+    from mlops_runtime.data.contract import check as check_contract
+
+    report = check_contract(open_source(file), Contract.load(contract_path), quarantine=quarantine, good=good)
+    emit(report.to_dict(), as_json=as_json, render=lambda console: print_report(console, report))
+    return 0 if report.passed else _REFUSED
 
 
-def _short(value: float) -> str:
-    """Write a number in at most eight characters or so: 1,484,705 is 1.48M."""
-    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if limit <= abs(value) < 1e12:
-            return f"{value / (1e3 if unit == 'k' else limit):.3g}{unit}"
-    return f"{value:.4g}"
+@data.command(epilog="Example: mlrt data contract good.csv -o contract.yaml")
+@click.argument("file")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write it; else it is printed.")
+@json_option
+def contract(file: str, output: Path | None, as_json: bool) -> None:
+    """Propose a contract from FILE, which is known to be good; a person should read it.
+
+    Kinds, missing shares, ranges with a margin, the values of categories, uniqueness where it was proved.
+    """
+    from mlops_runtime.data import open_source
+    from mlops_runtime.data.contract import infer_contract
+    from mlops_runtime.data.dataset_manifest import DatasetManifest
+
+    seen = DatasetManifest.of(open_source(file))
+    proposed = infer_contract(seen.schema, seen.columns)
+    if output is not None:
+        proposed.save(output)
+
+    def render(console: Console) -> None:
+        if output is None:
+            console.print(proposed.to_yaml(), markup=False, soft_wrap=True, end="")
+        else:
+            console.print(f"contract for {len(proposed.columns)} columns: {output}", markup=False)
+
+    emit({"contract": proposed.model_dump(mode="json"), "digest": proposed.digest}, as_json=as_json, render=render)
 
 
-def _sparkline(counts: tuple[int, ...]) -> str:
-    """Draw counts as bars; a slice with anything in it is never blank."""
-    highest = max(counts, default=0)
-    return "".join(_BARS[-(-count * (len(_BARS) - 1) // highest)] if count else " " for count in counts)
+@data.command(epilog="Example: mlrt data manifest 'year=2026/*.parquet' -o 2026.json")
+@click.argument("file")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Where to write it (JSON).")
+@json_option
+def manifest(file: str, output: Path, as_json: bool) -> None:
+    """Write the manifest of FILE: files by hash, schema, and a sketch of every column.
+
+    `mlrt data diff` compares manifests without the data. A manifest holds values of the data (extremes, frequent keys).
+    """
+    seen = _describe(file)
+    seen.save(output)
+    payload = {"version": seen.digest, "dataset": seen.manifest.digest, "rows": seen.rows, "output": str(output)}
+
+    def render(console: Console) -> None:
+        console.print(f"{file}: {seen.rows:,} rows, {len(seen.columns)} columns: {output}", markup=False)
+        console.print(f"data set {seen.manifest.digest}\nversion  {seen.digest}", style="dim", soft_wrap=True)
+
+    emit(payload, as_json=as_json, render=render)
+
+
+@data.command(epilog="Example: mlrt data diff last-month.json today.csv --fail-on schema --fail-on drift")
+@click.argument("before")
+@click.argument("after")
+@click.option(
+    "--threshold",
+    default=0.1,
+    show_default=True,
+    help="A column has drifted when its distance less the error, or the change of its missing share, is above this.",
+)
+@click.option(
+    "--fail-on", type=click.Choice(("schema", "drift")), multiple=True, help="Exit with 3 when there is such a change."
+)
+@json_option
+def diff(before: str, after: str, threshold: float, fail_on: tuple[str, ...], as_json: bool) -> int:
+    """Say what changed from BEFORE to AFTER, each a data file or the manifest (.json) of one.
+
+    Files by hash, columns and their kinds, rows; per column missing share, range, mean, a distance of the distributions
+    with its error, and frequent values that came or went. Manifests alone are enough: no data file is opened then.
+    """
+    from mlops_runtime.cli.data_tables import print_diff
+    from mlops_runtime.data.diff import diff as compare
+
+    result = compare(_describe(before), _describe(after), threshold=threshold)
+    emit(result.to_dict(), as_json=as_json, render=lambda console: print_diff(console, result))
+    changed = {"schema": bool(result.schema), "drift": bool(result.drifted)}
+    return _REFUSED if any(changed[kind] for kind in fail_on) else 0
+
+
+def _describe(file: str) -> DatasetManifest:
+    from mlops_runtime.data import open_source
+    from mlops_runtime.data.dataset_manifest import DatasetManifest
+
+    return DatasetManifest.load(Path(file)) if file.endswith(".json") else DatasetManifest.of(open_source(file))

@@ -30,7 +30,7 @@ class _Entry(NamedTuple):
 _COMMANDS = {
     "audit": _Entry("audit", "Verify the audit log and prove an entry is in it."),
     "bench": _Entry("bench", "Measure this machine and the kernels against named peers."),
-    "data": _Entry("data", "Inspect a data file: schema, missing values, ranges."),
+    "data": _Entry("data", "Inspect data sets, check them against a contract, compare them."),
     "demo": _Entry("demo", "The whole life of a model in one minute."),
     "deploy": _Entry("deploy", "Canary, promote, roll back a served model."),
     "doctor": _Entry("doctor", "What this machine has, what is missing, how to install it."),

@@ -62,6 +62,7 @@ def read_header(stream: BinaryIO, where: str) -> CsvHeader:
 
 
 def _sample_lines(stream: BinaryIO, where: str) -> list[str]:
+    """Return the first lines. Bytes that are no UTF-8 are refused in the first; below it they are for the decoder."""
     sample = stream.read(_SAMPLE_BYTES)
     while b"\n" not in sample and (more := stream.read(_SAMPLE_BYTES)):
         sample += more
@@ -69,15 +70,16 @@ def _sample_lines(stream: BinaryIO, where: str) -> list[str]:
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(sample, final=whole)
     except UnicodeDecodeError as error:
-        line = sample.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            problem(
-                expected="UTF-8 text",
-                got=f"byte 0x{sample[error.start]:02x} at offset {error.start} (line {line})",
-                where=where,
-                next_step="convert the file to UTF-8, for example with iconv",
-            )
-        ) from error
+        if b"\n" not in sample[: error.start]:
+            raise DataError(
+                problem(
+                    expected="UTF-8 text",
+                    got=f"byte 0x{sample[error.start]:02x} at offset {error.start} (line 1)",
+                    where=where,
+                    next_step="convert the file to UTF-8, for example with iconv",
+                )
+            ) from error
+        text = sample.decode("utf-8-sig", errors="replace")
     lines = text.splitlines(keepends=True)
     return lines if whole or len(lines) < 2 else lines[:-1]
 

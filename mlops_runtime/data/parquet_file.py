@@ -22,7 +22,7 @@ __all__ = ["ParquetFile"]
 
 _BATCH_ROWS = 1 << 17
 _LARGE_GROUP_BYTES = 1 << 26  # beyond this, the compressed columns of a row group are not held whole
-_BUFFER_BYTES = 1 << 20
+_BUFFER_BYTES, _REMOTE_BUFFER_BYTES = 1 << 18, 1 << 20
 
 
 class ParquetFile:
@@ -104,12 +104,14 @@ class ParquetFile:
 
     def _open(self, source: pa.NativeFile, names: Sequence[str]) -> pq.ParquetFile:
         large = max((self._groups[group].size for group in self.groups), default=0) > _LARGE_GROUP_BYTES
+        here = self.stored.local is not None
+        buffer = _BUFFER_BYTES if here else _REMOTE_BUFFER_BYTES
         return pq.ParquetFile(
             source,
             metadata=self._metadata,
             read_dictionary=[name for name in names if is_text(self.type_of(name))],
-            buffer_size=_BUFFER_BYTES if large else 0,
-            pre_buffer=self.stored.local is None and not large,
+            buffer_size=buffer if large else 0,
+            pre_buffer=not here and not large,
             page_checksum_verification=True,
         )
 

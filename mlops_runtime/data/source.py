@@ -24,7 +24,7 @@ from mlops_runtime.data.schema import Schema
 __all__ = ["Dataset", "Source"]
 
 _BATCH_ROWS = 131_072
-_BATCH_BYTES = 1 << 25  # at eight bytes a value: wide tables come in fewer rows
+_BATCH_BYTES = 1 << 24  # at eight bytes a value: wide tables come in fewer rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Source:
         return sum(file.all_groups - len(file.groups) for file in parquet)
 
     def batches(self, rows: int = _BATCH_ROWS) -> Iterator[Batch]:
-        """Yield conformed rows, at most `rows` or about 32 MiB at a time; a thread decodes up to two batches ahead.
+        """Yield conformed rows, at most `rows` or about 16 MiB at a time; a thread decodes up to two batches ahead.
 
         Rows are in order, each batch is of one file, and all have the same Arrow schema. Memory is bounded by a few
         batches (of CSV: by blocks of 4 MiB). Bad rows go to `on_bad_row`, before the batch that follows them is handed out.

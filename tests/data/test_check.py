@@ -30,7 +30,8 @@ def _batches(table: pa.Table, cuts: list[int] = ()) -> list[Batch]:
 
 
 def _check(table: pa.Table, contract: str, cuts: list[int] = (), **options) -> ContractReport:
-    return check_stream(_batches(table, cuts), Contract.from_yaml(contract), source="a.csv", now=NOW, **options)
+    stream, columns = _batches(table, cuts), table.column_names
+    return check_stream(stream, Contract.from_yaml(contract), source="a.csv", columns=columns, now=NOW, **options)
 
 
 def _violations(report: ContractReport) -> dict[str, int]:
@@ -218,7 +219,7 @@ def test_rows_that_cannot_be_decoded_are_counted_and_kept(tmp_path):
         BadRow("a.csv", 5, "4,5", "expected 1 fields, got 2", 3),
     ]
     contract = Contract.from_yaml("columns: [{name: c, kind: number}]")
-    report = check_stream(stream, contract, source="a.csv", quarantine=tmp_path / "q.parquet")
+    report = check_stream(stream, contract, source="a.csv", columns=["c"], quarantine=tmp_path / "q.parquet")
     assert (report.rows, report.good, report.quarantined) == (4, 1, 3)
     assert _violations(report) == {"decodable": 2, "c.kind": 1}
     rows = pq.read_table(tmp_path / "q.parquet").to_pylist()
@@ -232,7 +233,7 @@ def test_rows_that_cannot_be_decoded_are_counted_and_kept(tmp_path):
 def test_ordinals_survive_rows_that_were_left_out():
     batch = Batch(pa.table({"c": [1.0, -1.0, 2.0, -2.0]}), 10, "a.csv").filter(np.array([True, False, True, True]))
     contract = Contract.from_yaml("columns: [{name: c, kind: number, minimum: 0}]")
-    report = check_stream([batch], contract, source="a.csv")
+    report = check_stream([batch], contract, source="a.csv", columns=["c"])
     assert [example.row for rule in report.violated for example in rule.examples] == [13]
 
 

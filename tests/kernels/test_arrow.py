@@ -179,7 +179,6 @@ SPOILED = {
     "large list offset past the elements": (WIDE_LISTS, _buffer(1, np.array([0, 2, 2, 2**62], np.int64).tobytes())),
     "no list offsets": (LISTS, _buffer(1, None)),
     "no array of elements": (LISTS, _set("n_children", 0)),
-    "no elements": (LISTS, _set("children", None)),
     "no field of elements": (LISTS, lambda schema, _: setattr(schema, "n_children", 0)),
     "too few elements in lists": (LISTS, _element(_set("length", 4))),
     "elements with falling offsets": (LISTS, _element(_buffer(1, np.array([0, 1, 1, 2, 9, 4], np.int32).tobytes()))),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,18 +13,54 @@ import pyarrow as pa
 
 from mlops_runtime.core import clock
 from mlops_runtime.data.batch import BadRow, Batch
+from mlops_runtime.data.contract.good_rows import GoodRows
 from mlops_runtime.data.contract.model import Contract
 from mlops_runtime.data.contract.quarantine import Quarantine, texts_of
 from mlops_runtime.data.contract.report import ContractReport, Example, RuleResult
 from mlops_runtime.data.contract.rules import Readings, RowRule, row_rules
 from mlops_runtime.data.contract.set_rules import SetTally
-from mlops_runtime.data.contract.table_file import TableFile, open_table_file
+from mlops_runtime.data.contract.table_file import open_table_file
 from mlops_runtime.data.contract.values import Mask, read_values
+from mlops_runtime.data.source import Source
 
-__all__ = ["check_stream"]
+__all__ = ["check", "check_stream"]
 
 _EXAMPLES = 3
 _UNDECODABLE = "decodable"
+
+
+def check(
+    source: Source,
+    contract: Contract,
+    *,
+    quarantine: Path | None = None,
+    good: Path | None = None,
+    now: dt.datetime | None = None,
+) -> ContractReport:
+    """Check a data set against a contract in one pass, in bounded memory; see `check_stream`.
+
+    source: its schema and filters play no part, for the contract says what the columns are: of CSV every value is read
+    as a text, and rows of another width or without valid UTF-8 are bad rows. Raises DataError for damaged files.
+
+    >>> import tempfile
+    >>> from mlops_runtime.data import open_source
+    >>> path = Path(tempfile.mkdtemp()) / "people.csv"
+    >>> _ = path.write_text("age\\n31\\nold\\n")
+    >>> contract = Contract.from_yaml("columns: [{name: age, kind: number}]")
+    >>> report = check(open_source(path), contract)
+    >>> report.good, report.quarantined, [rule.rule for rule in report.violated]
+    (1, 1, ['age.kind'])
+    """
+    return check_stream(
+        source.decoded(),
+        contract,
+        source=source.files[0] if len(source.files) == 1 else f"{len(source.files)} files",
+        columns=source.columns,
+        decimal_commas=source.decimal_commas,
+        quarantine=quarantine,
+        good=good,
+        now=now,
+    )
 
 
 def check_stream(
@@ -32,6 +68,8 @@ def check_stream(
     contract: Contract,
     *,
     source: str,
+    columns: Sequence[str],
+    decimal_commas: Collection[str] = (),
     quarantine: Path | None = None,
     good: Path | None = None,
     now: dt.datetime | None = None,
@@ -39,23 +77,28 @@ def check_stream(
     """Check rows that come in batches, and rows that could not be decoded, in the order of the data.
 
     The tables of the batches hold values as they were read: texts are read as their column's kind here, so that one bad
-    value makes one bad row. source: for the report. quarantine: a Parquet file of all bad rows (`Quarantine`). good: a
-    .parquet, .arrow or .csv file of the others, cleaned by `conform`. Both appear whole when the check has ended, the
-    quarantine first. now: what freshness is measured against; by default the time of the call.
+    value makes one bad row. source: for the report. columns: of all batches; one may lack some of them.
+    decimal_commas: the files in which the text 1,5 is a number. quarantine: a Parquet file of all bad rows
+    (`Quarantine`). good: a .parquet, .arrow or .csv file of the others (`GoodRows`). Both appear whole when the check
+    has ended, the quarantine first. now: what freshness is measured against; by default the time of the call.
     Memory: one batch, and every distinct key of a unique column (`Repeats`).
-    Raises ConfigError or CapacityError when a file cannot be written, and whatever the stream raises.
+    Raises ConfigError or CapacityError when a file cannot be written, SchemaError when good rows of two files do not
+    fit one table, and whatever the stream raises.
     """
     with contextlib.ExitStack() as files:
         good_file = files.enter_context(open_table_file(good)) if good else None
         bad_file = files.enter_context(open_table_file(quarantine)) if quarantine else None
-        checker = _Checker(contract, now or clock.now(), bad_file, good_file)
+        rules = row_rules(contract)
+        bad_rows = Quarantine(bad_file, columns, [rule.name for rule in rules]) if bad_file else None
+        good_rows = GoodRows(good_file, contract.table_schema, columns) if good_file else None
+        checker = _Checker(contract, columns, rules, SetTally(contract, now or clock.now()), bad_rows, good_rows)
         for item in stream:
             if isinstance(item, Batch):
-                checker.check(item)
+                checker.check(item, decimal_comma=item.file in decimal_commas)
             else:
                 checker.reject(item)
-        if not checker.started:  # then the files hold no rows, of the declared columns
-            checker.check(Batch(pa.table({name: pa.array([], pa.utf8()) for name in checker.columns}), 0, source))
+        if good_rows is not None:
+            good_rows.close()
         return checker.report(source)
 
 
@@ -63,22 +106,26 @@ class _Checker:
     """The state of one check."""
 
     def __init__(
-        self, contract: Contract, now: dt.datetime, bad_file: TableFile | None, good_file: TableFile | None
+        self,
+        contract: Contract,
+        columns: Sequence[str],
+        rules: Sequence[RowRule],
+        sets: SetTally,
+        quarantine: Quarantine | None,
+        good_rows: GoodRows | None,
     ) -> None:
         self._contract = contract
+        self._columns = tuple(columns)
         self._schema = contract.table_schema
-        self._tallies = [_RuleTally(rule) for rule in row_rules(contract)]
+        self._tallies = [_RuleTally(rule) for rule in rules]
         self._undecodable: list[Example] = []
-        self._sets = SetTally(contract, now)
-        self._quarantine = Quarantine(bad_file, [tally.rule.name for tally in self._tallies]) if bad_file else None
-        self._good_file = good_file
+        self._sets = sets
+        self._quarantine = quarantine
+        self._good_rows = good_rows
         self._rows = self._good = self._rejected = 0
-        self.columns = self._schema.names
-        self.started = False
 
-    def check(self, batch: Batch) -> None:
-        self.started = True
-        readings = self._read(batch)
+    def check(self, batch: Batch, *, decimal_comma: bool) -> None:
+        readings = self._read(batch, decimal_comma)
         broken = [tally.update(batch, readings) for tally in self._tallies]
         bad: Mask = np.logical_or.reduce(broken)
         self._sets.update(batch.table, readings)
@@ -86,8 +133,8 @@ class _Checker:
         self._good += len(bad) - int(bad.sum())
         if self._quarantine is not None:
             self._quarantine.add(batch, bad, broken)
-        if self._good_file is not None:
-            self._good_file.write(_clean(batch.table, readings).filter(pa.array(~bad)))
+        if self._good_rows is not None:
+            self._good_rows.add(batch, ~bad, readings)
 
     def reject(self, row: BadRow) -> None:
         self._rows += 1
@@ -97,13 +144,15 @@ class _Checker:
         if self._quarantine is not None:
             self._quarantine.add_undecodable(row, f"{_UNDECODABLE}: {row.reason}")
 
-    def _read(self, batch: Batch) -> Readings:
-        present = (column for column in self._schema.columns if column.name in batch.table.column_names)
-        readings = {
-            column.name: read_values(batch.table.column(column.name), column, self._schema, where=batch.file)
-            for column in present
-        }
-        return {name: reading for name, reading in readings.items() if reading is not None}
+    def _read(self, batch: Batch, decimal_comma: bool) -> Readings:
+        readings = {}
+        for column in self._schema.columns:
+            if column.name in self._columns:
+                raw = _column(batch.table, column.name)
+                reading = read_values(raw, column, self._schema, where=batch.file, decimal_comma=decimal_comma)
+                if reading is not None:
+                    readings[column.name] = reading
+        return readings
 
     def report(self, source: str) -> ContractReport:
         decoded = RuleResult(
@@ -115,7 +164,11 @@ class _Checker:
             rows=self._rows,
             good=self._good,
             quarantined=self._rows - self._good,
-            rules=(decoded, *(tally.result() for tally in self._tallies), *self._sets.results(self._rows)),
+            rules=(
+                decoded,
+                *(tally.result() for tally in self._tallies),
+                *self._sets.results(self._rows, self._columns),
+            ),
         )
 
 
@@ -142,16 +195,11 @@ class _RuleTally:
         return RuleResult(rule.name, "row", rule.expected, self.violations, examples=tuple(self.examples))
 
 
+def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
+    """A column as it came; of a file that lacks what others have, no value."""
+    return table.column(name) if name in table.column_names else pa.chunked_array([pa.nulls(table.num_rows)])
+
+
 def _shown(table: pa.Table, name: str, row: int) -> str:
-    text = texts_of(table.column(name).slice(row, 1))[0].as_py()
+    text = texts_of(_column(table, name).slice(row, 1))[0].as_py()
     return "missing" if text is None else str(text)
-
-
-def _clean(table: pa.Table, readings: Readings) -> pa.Table:
-    """The columns as `conform` leaves them, undeclared ones as they came; texts plain."""
-    columns = {name: readings[name].values if name in readings else table.column(name) for name in table.column_names}
-    return pa.table({name: _plain(values) for name, values in columns.items()})
-
-
-def _plain(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    return values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values

@@ -34,41 +34,11 @@ _OWN = {
 class Quarantine:
     """Writes bad rows to a table file."""
 
-    def __init__(self, file: TableFile, rules: Sequence[str]) -> None:
-        """rules: the names that the masks of `add` stand for, in order."""
-        self._file = file
-        self._rules = pa.array(rules, pa.utf8())
-        self._schema: pa.Schema | None = None
-        self._early: list[tuple[BadRow, str]] = []
+    def __init__(self, file: TableFile, columns: Sequence[str], rules: Sequence[str]) -> None:
+        """columns: of all batches. rules: the names that the masks of `add` stand for, in order.
 
-    def add(self, batch: Batch, bad: Mask, broken: Sequence[Mask]) -> None:
-        """Add the rows of a batch that are `bad`; broken: one mask a rule."""
-        if self._schema is None:
-            self._start(batch.table.column_names)
-        rows = np.flatnonzero(bad)
-        own = {
-            "_file": pa.array([batch.file] * len(rows), pa.utf8()),
-            "_row": pa.array(batch.row_numbers()[rows]),
-            "_reasons": self._reasons(rows, broken),
-        }
-        taken = batch.table.take(pa.array(rows))
-        self._write(own | {name: texts_of(taken.column(name)) for name in taken.column_names}, len(rows))
-
-    def add_undecodable(self, row: BadRow, reason: str) -> None:
-        """Add a row of which there is only a text. Those before the first batch wait for it to say what columns are."""
-        if self._schema is None:
-            self._early.append((row, reason))
-            return
-        own = {
-            "_file": [row.file],
-            "_row": [row.ordinal],
-            "_line": [row.line],
-            "_text": [row.text],
-            "_reasons": [[reason]],
-        }
-        self._write({name: pa.array(values, _OWN[name]) for name, values in own.items()}, 1)
-
-    def _start(self, columns: Sequence[str]) -> None:
+        Raises ConfigError when a column has a name that the file needs for itself.
+        """
         clash = sorted(set(columns) & set(_OWN))
         if clash:
             raise ConfigError(
@@ -79,11 +49,34 @@ class Quarantine:
                     next_step="rename the column: a quarantine file needs the name",
                 )
             )
+        self._file = file
+        self._rules = pa.array(rules, pa.utf8())
         self._schema = pa.schema([*_OWN.items(), *((name, pa.utf8()) for name in columns)])
         self._file.write(self._schema.empty_table())
-        for row, reason in self._early:
-            self.add_undecodable(row, reason)
-        self._early.clear()
+
+    def add(self, batch: Batch, bad: Mask, broken: Sequence[Mask]) -> None:
+        """Add the rows of a batch that are `bad`; broken: one mask a rule."""
+        rows = np.flatnonzero(bad)
+        if not len(rows):
+            return
+        own = {
+            "_file": pa.array([batch.file] * len(rows), pa.utf8()),
+            "_row": pa.array(batch.row_numbers()[rows]),
+            "_reasons": self._reasons(rows, broken),
+        }
+        taken = batch.table.take(pa.array(rows))
+        self._write(own | {name: texts_of(taken.column(name)) for name in taken.column_names}, len(rows))
+
+    def add_undecodable(self, row: BadRow, reason: str) -> None:
+        """Add a row of which there is only a text."""
+        own = {
+            "_file": pa.array([row.file], pa.utf8()),
+            "_row": pa.array([row.ordinal], pa.int64()),
+            "_line": pa.array([row.line], pa.int64()),
+            "_text": pa.array([row.text], pa.utf8()),
+            "_reasons": pa.array([[reason]], pa.list_(pa.utf8())),
+        }
+        self._write(own, 1)
 
     def _reasons(self, rows: NDArray[np.int64], broken: Sequence[Mask]) -> pa.ListArray:
         by_row = np.stack([mask[rows] for mask in broken], axis=1)
@@ -91,9 +84,8 @@ class Quarantine:
         return pa.ListArray.from_arrays(offsets, self._rules.take(pa.array(np.nonzero(by_row)[1])))
 
     def _write(self, columns: dict[str, pa.Array], rows: int) -> None:
-        if self._schema is not None:
-            arrays = [columns.get(field.name, pa.nulls(rows, field.type)) for field in self._schema]
-            self._file.write(pa.table(arrays, schema=self._schema))
+        arrays = [columns.get(field.name, pa.nulls(rows, field.type)) for field in self._schema]
+        self._file.write(pa.table(arrays, schema=self._schema))
 
 
 def texts_of(values: pa.ChunkedArray) -> pa.ChunkedArray:

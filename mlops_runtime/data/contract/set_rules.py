@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,17 +30,16 @@ class SetTally:
         self._rows = 0
         self._missing: Counter[str] = Counter()
         self._newest: dict[str, dt.datetime] = {}
-        self._types: dict[str, pa.DataType] = {}
-        self._unread: set[str] = set()
+        self._unread: dict[str, pa.DataType] = {}
 
     def update(self, table: pa.Table, readings: Readings) -> None:
         """Add a batch: the table as it came and the columns that could be read."""
         self._rows += table.num_rows
-        self._types |= {field.name: field.type for field in table.schema}
         for column in self._contract.columns:
             reading = readings.get(column.name)
             if reading is None:
-                self._unread.add(column.name)
+                if column.name in table.column_names:
+                    self._unread[column.name] = table.schema.field(column.name).type
                 continue
             self._missing[column.name] += int(reading.missing.sum())
             if column.maximum_age_h is not None:
@@ -52,8 +51,8 @@ class SetTally:
         if newest is not None:
             self._newest[name] = max(newest, self._newest.get(name, newest))
 
-    def results(self, rows: int) -> Iterator[RuleResult]:
-        """Decide every rule; rows: of the data set, those included that could not be decoded."""
+    def results(self, rows: int, columns: Sequence[str]) -> Iterator[RuleResult]:
+        """Decide every rule; rows, columns: of the data set, rows included that could not be decoded."""
         contract = self._contract
         if contract.minimum_rows is not None:
             least = contract.minimum_rows
@@ -62,19 +61,18 @@ class SetTally:
             most = contract.maximum_rows
             yield _result("maximum_rows", f"at most {most:,}", rows > most, f"{rows:,}")
         if contract.extra_columns == "refuse":
-            extra = [name for name in self._types if name not in contract.table_schema.names]
+            extra = [name for name in columns if name not in contract.table_schema.names]
             yield _result("extra_columns", "no column but the declared", bool(extra), listed(extra))
         for column in contract.columns:
-            yield from self._column_results(column)
+            yield from self._column_results(column, present=column.name in columns)
 
-    def _column_results(self, column: ColumnContract) -> Iterator[RuleResult]:
+    def _column_results(self, column: ColumnContract, *, present: bool) -> Iterator[RuleResult]:
         name = column.name
-        present = name in self._types
         if column.required:
             yield _result(f"{name}.required", "the column", not present, "present" if present else "absent")
-        if present and name in self._unread:
-            yield _result(f"{name}.type", f"a type that holds {column.kind}", True, str(self._types[name]))
         if name in self._unread:
+            yield _result(f"{name}.type", f"a type that holds {column.kind}", True, str(self._unread[name]))
+        if not present or name in self._unread:
             return
         if column.maximum_missing_share is not None:
             share = self._missing[name] / self._rows if self._rows else 0.0

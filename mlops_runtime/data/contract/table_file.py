@@ -26,7 +26,7 @@ _WRITERS: dict[str, Callable[[BinaryIO, pa.Schema], Any]] = {
 
 
 class TableFile:
-    """The file while it is written; its schema is that of the first piece, to which later ones are cast."""
+    """The file while it is written; every piece has the schema of the first."""
 
     def __init__(self, stream: BinaryIO, suffix: str) -> None:
         self._stream = stream
@@ -39,8 +39,7 @@ class TableFile:
         """Add rows; none is fine, and says what the columns are."""
         if self._writer is None:
             self._writer = self._open(self._stream, table.schema)
-            self._schema = table.schema
-        self._pieces.append(table.cast(self._schema))
+        self._pieces.append(table)
         self._rows += table.num_rows
         if self._rows >= _GROUP_ROWS:
             self._flush()

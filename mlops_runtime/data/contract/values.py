@@ -41,8 +41,12 @@ class Reading:
     unreadable: Mask
 
 
-def read_values(raw: pa.ChunkedArray, column: Column, rules: Schema, *, where: str) -> Reading | None:
+def read_values(
+    raw: pa.ChunkedArray, column: Column, rules: Schema, *, where: str, decimal_comma: bool = False
+) -> Reading | None:
     """Read a column as its kind. Returns None when no value of this Arrow type can be.
+
+    decimal_comma: in texts that are numbers, 1,5 is one and a half, and 1.5 is none.
 
     >>> raw = pa.chunked_array([["31", " 47", "old", "?"]])
     >>> reading = read_values(raw, Column("age", "number"), Schema(()), where="example")
@@ -51,7 +55,7 @@ def read_values(raw: pa.ChunkedArray, column: Column, rules: Schema, *, where: s
     """
     judge = _Judge(Column(column.name, column.kind), rules, where)
     if column.kind == "number" and is_text(raw.type):
-        raw = _without_words(raw, rules)
+        raw = _spelled_plainly(raw, rules, decimal_comma=decimal_comma)
     unreadable = np.zeros(len(raw), bool)
     values = judge.read(raw)
     if values is None:
@@ -62,15 +66,21 @@ def read_values(raw: pa.ChunkedArray, column: Column, rules: Schema, *, where: s
     return Reading(whole, _missing(whole) & ~unreadable, unreadable)
 
 
-def _without_words(raw: pa.ChunkedArray, rules: Schema) -> pa.ChunkedArray:
-    """Write true as 1 and false as 0: `conform` reads the words too, but only in a column that has nothing else."""
+def _spelled_plainly(raw: pa.ChunkedArray, rules: Schema, *, decimal_comma: bool) -> pa.ChunkedArray:
+    """Write numbers the way `conform` reads them one by one: true as 1, false as 0, a decimal comma as a point.
+
+    It takes the words too, but only in a column that has nothing else; and of commas only the CSV decoder knows.
+    """
     encoded = _one_array(raw, as_dictionary=True)
     texts = encoded.dictionary
     words = pc.utf8_lower(pc.utf8_trim_whitespace(texts) if rules.trim else texts)
-    if not pc.any(pc.is_in(words, value_set=pa.array(["true", "false"], texts.type))).as_py():
+    has_words = pc.any(pc.is_in(words, value_set=pa.array(["true", "false"], texts.type))).as_py()
+    if not (has_words or decimal_comma):
         return raw
     for word, digit in (("true", "1"), ("false", "0")):
         texts = pc.if_else(pc.equal(words, word), pa.scalar(digit, texts.type), texts)
+    if decimal_comma:  # a point becomes what no number has
+        texts = pc.replace_substring(pc.replace_substring(texts, ".", ";"), ",", ".")
     return pa.chunked_array([texts.take(encoded.indices)])
 
 
