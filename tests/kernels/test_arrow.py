@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from hostile import Array, Hostile, Schema
 
-from mlops_runtime._native import ArrowTable, DensePlan, Histogram, Moments, SparsePlan, VocabularyCounter
+from mlops_runtime._native import ArrowTable, DensePlan, Expression, Histogram, Moments, SparsePlan, VocabularyCounter
 
 
 def test_every_type_has_the_name_that_kernels_use() -> None:
@@ -78,14 +78,13 @@ def test_a_table_without_rows_has_its_columns(made: Callable[[object], object]) 
     view = ArrowTable(made({"x": np.array([], np.float64)}))
     assert (view.num_rows, view.names) == (0, ["x"])
     Histogram(np.array([0.0])).update(view, 0)
-    plan = DensePlan(np.zeros(1, np.int32), np.zeros(1, np.uint8), np.zeros(1), np.zeros(1), np.ones(1))
+    plan = DensePlan([Expression([0], "column", [])])
     assert plan.run(view).shape == (0, 1)
 
 
 def test_a_plan_without_outputs_gives_an_empty_matrix() -> None:
     view = ArrowTable(pa.table({"x": [1.0, 2.0]}))
-    nothing = np.zeros(0)
-    assert DensePlan(np.zeros(0, np.int32), np.zeros(0, np.uint8), nothing, nothing, nothing).run(view).shape == (2, 0)
+    assert DensePlan([]).run(view).shape == (2, 0)
     assert SparsePlan([]).run(view).shape == (2, 0)
 
 
