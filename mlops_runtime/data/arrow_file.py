@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 import pyarrow as pa
 
 from mlops_runtime.core.errors import DataError
-from mlops_runtime.data.data_file import Piece
+from mlops_runtime.data.data_file import Piece, joined
 from mlops_runtime.data.infer import ColumnFacts, decoded_type, facts_of
 from mlops_runtime.data.stored_file import READ_ERRORS, StoredFile, damaged
 
@@ -39,7 +39,7 @@ class ArrowFile:
         if unknown:
             found = {name: ColumnFacts(decoded_type(self._types[name]), 0, 0) for name in unknown}
             for piece in self.pieces(unknown, _WHOLE):
-                found = {name: _joined(facts, piece.table.column(name)) for name, facts in found.items()}
+                found = {name: _extended(facts, piece.table.column(name)) for name, facts in found.items()}
             self._facts |= found
         return {name: self._facts[name] for name in wanted}
 
@@ -47,7 +47,7 @@ class ArrowFile:
         """Decode these columns whole; their facts are remembered."""
         tables = [piece.table for piece in self.pieces(names, _WHOLE)]
         empty = {name: pa.nulls(0, self._types[name]) for name in self._wanted(names)}
-        table = pa.concat_tables(tables) if tables else pa.table(empty)
+        table = joined(tables) if tables else pa.table(empty)
         self._facts |= {name: facts_of(table.column(name)) for name in table.column_names}
         return table
 
@@ -111,7 +111,7 @@ def _batches(reader: pa.RecordBatchFileReader | pa.RecordBatchStreamReader) -> I
         yield from reader
 
 
-def _joined(facts: ColumnFacts, values: pa.ChunkedArray) -> ColumnFacts:
+def _extended(facts: ColumnFacts, values: pa.ChunkedArray) -> ColumnFacts:
     found = facts_of(values)
     missing = None if facts.missing is None or found.missing is None else facts.missing + found.missing
     return ColumnFacts(facts.type, facts.rows + found.rows, missing, facts.exact and found.exact)

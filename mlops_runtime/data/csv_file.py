@@ -86,7 +86,7 @@ class CsvFile:
 
     def read(self, names: Collection[str]) -> pa.Table:
         """Decode these columns whole; facts that this shows are remembered."""
-        wanted = self._wanted(names)
+        wanted = self._wanted(names) or self.names[:1]
         with self._decoder() as decoder:
             types = {name: self._types[name] for name in wanted if name in self._types}
             table = decoder.whole(wanted, types)
@@ -107,7 +107,7 @@ class CsvFile:
         raw, or a tolerant file: all as texts, bad rows handed out beside them.
         """
         wanted = self._wanted(names) or self.names[:1]
-        types = {} if raw else {name: self._types[name] for name in wanted}
+        types = {} if raw else {name: self._types.get(name, TEXT) for name in wanted}
         for piece in self._decoded(wanted, types, tolerant=raw or self._tolerant):
             yield from _cut(piece, rows)
 

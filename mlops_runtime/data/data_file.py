@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from mlops_runtime.data.batch import BadRow
 from mlops_runtime.data.infer import ColumnFacts
 from mlops_runtime.data.stored_file import StoredFile
 
-__all__ = ["OpenFile", "Piece"]
+__all__ = ["OpenFile", "Piece", "joined"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +56,10 @@ class OpenFile(Protocol):
 
     def count(self) -> int:
         """Return the number of rows, bad ones included."""
+
+
+def joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return tables of one schema, one at least, below one another; tables without columns have rows, too."""
+    if tables[0].num_columns:
+        return pa.concat_tables(tables)
+    return pa.table({"": pa.nulls(sum(table.num_rows for table in tables))}).select([])

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from mlops_runtime.core.errors import DataError
 from mlops_runtime.core.settings import settings
 from mlops_runtime.data.conform import is_text
-from mlops_runtime.data.data_file import Piece
+from mlops_runtime.data.data_file import Piece, joined
 from mlops_runtime.data.infer import EXACT_LIMIT, ColumnFacts, decoded_type, facts_of
 from mlops_runtime.data.parquet_footer import read_footer
 from mlops_runtime.data.stored_file import READ_ERRORS, StoredFile, damaged
@@ -71,7 +71,7 @@ class ParquetFile:
         """Decode these columns of the chosen row groups."""
         tables = [piece.table for piece in self.pieces(names, _BATCH_ROWS)]
         if tables:
-            return pa.concat_tables(tables)
+            return joined(tables)
         return pa.table({name: pa.nulls(0, self._decoded(name)) for name in self._wanted(names)})
 
     def pieces(self, names: Collection[str], rows: int, *, raw: bool = False) -> Iterator[Piece]:
