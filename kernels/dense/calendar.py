@@ -28,7 +28,7 @@ def date_part(part: str, x: NDArray[np.float64]) -> NDArray[np.float64]:
     is_inside = (x >= _FIRST) & (x < _END)
     microseconds = np.floor(np.where(is_inside, x, 0.0)).astype(np.int64)
     day, rest = np.divmod(microseconds, _DAY)
-    value = _SECONDS[part](rest // 1_000_000) if part in _SECONDS else _of_date(part, day)
+    value: NDArray[np.int64] = _SECONDS[part](rest // 1_000_000) if part in _SECONDS else _of_date(part, day)
     return np.where(is_inside, value.astype(np.float64), np.nan)
 
 
@@ -44,7 +44,7 @@ def _of_date(part: str, day: NDArray[np.int64]) -> NDArray[np.int64]:
         epoch = date(1970, 1, 1).toordinal()
         weeks = [date.fromordinal(int(each) + epoch).isocalendar().week for each in day]
         return np.array(weeks, np.int64)
-    parts = {
+    parts: dict[str, NDArray[np.int64]] = {
         "year": years.astype(np.int64) + 1970,
         "quarter": month // 3 + 1,
         "month": month + 1,
