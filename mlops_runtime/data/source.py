@@ -101,7 +101,7 @@ class Source:
         """Yield conformed rows, at most `rows` or about 16 MiB at a time; a thread decodes up to two batches ahead.
 
         Rows are in order, each batch is of one file, and all have the same Arrow schema. Memory is bounded by a few
-        batches (of CSV: by blocks of 4 MiB). Bad rows go to `on_bad_row`, before the batch that follows them is handed out.
+        batches (of CSV: by blocks of 4 MiB). Bad rows go to `on_bad_row`, before the batch that follows.
         Raises DataError for damaged files, SchemaError for values that cannot be read as their column's kind.
         """
         for batch, bad in prefetched(lambda: self._conformed(rows)):
