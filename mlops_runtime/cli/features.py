@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ from mlops_runtime.cli.output import emit, json_option, refuse, stage_progress, 
 from mlops_runtime.core.errors import PolicyError, problem
 
 if TYPE_CHECKING:
-    from mlops_runtime.features import FeatureProgram
+    from mlops_runtime.data import Source
+    from mlops_runtime.features import FeatureProgram, FeatureSpec
     from mlops_runtime.features.parity import OperationParity, ParityReport
 
 __all__ = ["features"]
@@ -29,41 +31,39 @@ def features() -> None:
 features.add_command(export)
 
 
-@features.command(epilog="Example: mlrt features fit customers.csv --target churned -o program")
-@click.argument("file", type=click.Path(path_type=Path))
+@features.command(epilog="Example: mlrt features fit 'claims/*.parquet' --target fraud -o program")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--target", help="The column to predict: no feature is made of it.")
 @click.option("--exclude", multiple=True, help="A column to leave out; may be repeated.")
-@click.option(
-    "--spec", type=click.Path(path_type=Path), help="A feature specification (YAML) instead of an inferred one."
-)
+@click.option("--spec", type=click.Path(path_type=Path), help="A feature specification (YAML); then nothing is chosen.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to create.")
 @json_option
 def fit(
-    file: Path, target: str | None, exclude: tuple[str, ...], spec: Path | None, output: Path, as_json: bool
+    files: tuple[str, ...],
+    target: str | None,
+    exclude: tuple[str, ...],
+    spec: Path | None,
+    output: Path,
+    as_json: bool,
 ) -> None:
-    """Fit a feature program on FILE and write it, with its specification, to a new folder."""
-    from mlops_runtime.data import read_dataset
-    from mlops_runtime.features import FeatureSpec, fit_program, infer_spec
+    """Fit a feature program on FILES and write it, with its specification, to a new folder.
+
+    FILES are CSV, Parquet or Arrow, several of them or a glob, read batch by batch: twice when the features are chosen
+    too, once with --spec.
+    """
     from mlops_runtime.features.folder import write_program
 
     with stage_progress("features fit") as report:
-        chosen = FeatureSpec.load(spec) if spec else None
-        report("reading", 0.1)
-        dataset = read_dataset(file)
-        notes = dataset.notes
-        for name in (*([target] if target else []), *exclude):
-            dataset.schema.column(name)
-        if chosen is None:
-            report("choosing features", 0.6)
-            inferred = infer_spec(dataset.table, dataset.schema, target=target, exclude=exclude)
-            chosen, notes = inferred.spec, (*notes, *inferred.notes)
-        report("fitting", 0.7)
-        program = fit_program(chosen, dataset.table, dataset.schema)
+        if spec is None:
+            source, chosen, notes = _choose(files, target, exclude, report)
+        else:
+            source, chosen, notes = _as_told(files, spec)
+        program = _fit(chosen, source, report, start=0.0 if spec else 0.5)
         write_program(output, program, {_SPEC: chosen.to_yaml().encode()})
     payload = {
         "program": str(output),
         "digest": program.digest,
-        "dataset": dataset.manifest.digest,
+        "dataset": source.manifest().digest,
         "rows": program.rows,
         "outputs": program.describe(),
         "notes": list(notes),
@@ -71,22 +71,58 @@ def fit(
     emit(payload, as_json=as_json, render=lambda console: _render_program(console, program, output, notes))
 
 
-@features.command(epilog="Example: mlrt features apply program customers.csv -o features.parquet")
+def _choose(
+    files: tuple[str, ...], target: str | None, exclude: tuple[str, ...], report: Callable[[str, float], None]
+) -> tuple[Source, FeatureSpec, tuple[str, ...]]:
+    """Open the files and choose a feature for every useful column, in a pass over them."""
+    from mlops_runtime.cli.streaming import watched
+    from mlops_runtime.data import open_source
+    from mlops_runtime.features import infer_spec
+
+    source = open_source(files)
+    for name in (*([target] if target else []), *exclude):
+        source.schema.column(name)
+    tables = (batch.table for batch in watched(source, report, "choosing features", end=0.5))
+    inferred = infer_spec(tables, source.schema, target=target, exclude=exclude)
+    return source, inferred.spec, (*source.notes, *inferred.notes)
+
+
+def _as_told(files: tuple[str, ...], path: Path) -> tuple[Source, FeatureSpec, tuple[str, ...]]:
+    """Open those columns of the files that a specification reads."""
+    from mlops_runtime.data import open_source
+    from mlops_runtime.features import FeatureSpec
+
+    spec = FeatureSpec.load(path)
+    source = open_source(files, columns=list(dict.fromkeys((*spec.columns, *spec.target_columns))))
+    return source, spec, source.notes
+
+
+def _fit(spec: FeatureSpec, source: Source, report: Callable[[str, float], None], *, start: float) -> FeatureProgram:
+    from mlops_runtime.cli.streaming import watched
+    from mlops_runtime.features import FitState
+
+    state = FitState(spec, source.schema)
+    for batch in watched(source, report, "fitting", start=start):
+        state.update(batch.table, first_row=batch.first_row, ordinals=batch.ordinals)
+    return state.finish()
+
+
+@features.command(epilog="Example: mlrt features apply program 'claims/*.parquet' -o features.parquet")
 @click.argument("program_folder", metavar="PROGRAM", type=click.Path(path_type=Path))
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Parquet file to write.")
 @json_option
-def apply(program_folder: Path, file: Path, output: Path, as_json: bool) -> None:
-    """Run the program in folder PROGRAM on FILE and write its matrices as Parquet columns."""
-    from mlops_runtime.data import read_dataset
+def apply(program_folder: Path, files: tuple[str, ...], output: Path, as_json: bool) -> None:
+    """Run the program in folder PROGRAM on FILES and write its matrices as Parquet columns, batch by batch."""
+    from mlops_runtime.cli.streaming import watched
+    from mlops_runtime.data import open_source
     from mlops_runtime.features.folder import read_program_folder, write_matrices
 
     with stage_progress("features apply") as report:
         program = read_program_folder(program_folder)
-        report("reading", 0.1)
-        dataset = read_dataset(file, schema=program.schema)
-        report("transforming", 0.7)
-        rows = write_matrices(output, program, [dataset.table])
+        source = open_source(files, schema=program.schema)
+        batches = watched(source, report, "transforming")
+        rows = write_matrices(output, program, (batch.table for batch in batches))
     names = {"dense": program.dense_names, "sparse": program.sparse_names, "bags": program.bag_names}
     payload = {"output": str(output), "rows": rows, "digest": program.digest, **names}
     width = ", ".join(f"{len(of_kind)} {kind}" for kind, of_kind in names.items() if of_kind)

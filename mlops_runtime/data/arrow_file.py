@@ -69,6 +69,11 @@ class ArrowFile:
                 done += table.num_rows
         self._rows = done
 
+    @property
+    def known_rows(self) -> int | None:
+        """The number of rows, once a pass has shown it."""
+        return self._rows
+
     def count(self) -> int:
         """Return the number of rows."""
         if self._rows is None:

@@ -111,6 +111,11 @@ class CsvFile:
         for piece in self._decoded(wanted, types, tolerant=raw or self._tolerant):
             yield from _cut(piece, rows)
 
+    @property
+    def known_rows(self) -> int | None:
+        """The number of rows, once a pass has shown it."""
+        return self._rows
+
     def count(self) -> int:
         """Return the number of rows, bad ones included: remembered from the last pass, else of one more."""
         if self._rows is None:

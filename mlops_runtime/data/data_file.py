@@ -54,6 +54,10 @@ class OpenFile(Protocol):
     def pieces(self, names: Collection[str], rows: int, *, raw: bool = False) -> Iterator[Piece]:
         """Decode these columns, at most `rows` rows at a time; raw: with nothing read into texts."""
 
+    @property
+    def known_rows(self) -> int | None:
+        """What `count` returns, where that takes no pass over the file."""
+
     def count(self) -> int:
         """Return the number of rows, bad ones included."""
 

@@ -87,6 +87,11 @@ class ParquetFile:
                     yield Piece(table, first)
                     first += table.num_rows
 
+    @property
+    def known_rows(self) -> int:
+        """The number of rows, which the footer says."""
+        return self.count()
+
     def count(self) -> int:
         """Return the number of rows, skipped row groups included."""
         return sum(group.rows for group in self._groups)

@@ -91,6 +91,12 @@ class Source:
         return (*self._notes, *self._decision.notes)
 
     @property
+    def known_rows(self) -> int | None:
+        """How many rows the files have, read or not; None while only a pass over them could tell."""
+        rows = [file.known_rows for file in self._files]
+        return None if None in rows else sum(number or 0 for number in rows)
+
+    @property
     def row_groups_skipped(self) -> int:
         """How many Parquet row groups hold no row that meets the filters, and are not read."""
         self._decision  # noqa: B018 - chooses the row groups

@@ -53,6 +53,20 @@ def test_a_fit_with_the_written_specification_gives_the_same_program(file, progr
     assert read_program_folder(again).digest == read_program_folder(program).digest
 
 
+def test_several_files_are_fitted_and_applied_as_one(file, program, tmp_path):
+    rows = claims(500, seed=5)
+    for number, start in enumerate((0, 200)):
+        pq.write_table(rows.slice(start, 200 if not start else None), tmp_path / f"part-{number}.parquet")
+    parts, one = tmp_path / "parts", tmp_path / "one.parquet"
+    spec = ["--spec", str(program / "spec.yaml")]
+    assert run(["features", "fit", str(tmp_path / "part-*.parquet"), *spec, "-o", str(parts)]) == 0
+    assert read_program_folder(parts).digest == read_program_folder(program).digest
+    assert run(["features", "apply", str(parts), *map(str, tmp_path.glob("part-*")), "-o", str(one)]) == 0
+    whole = tmp_path / "whole.parquet"
+    assert run(["features", "apply", str(program), str(file), "-o", str(whole)]) == 0
+    assert pq.read_table(one).equals(pq.read_table(whole))
+
+
 def test_apply_writes_the_matrices(file, program, tmp_path):
     out = tmp_path / "features.parquet"
     assert run(["features", "apply", str(program), str(file), "-o", str(out)]) == 0
