@@ -1,9 +1,12 @@
-"""Arrow IPC files and streams: mapped where they lie on this machine, validated before anything reads them."""
+"""Arrow IPC files and streams, validated before anything reads them.
+
+They are read, not mapped: a mapped file that another process cuts short ends the process that reads it.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import pyarrow as pa
 
@@ -28,7 +31,7 @@ class ArrowFile:
         self.stored = stored
         self._rows: int | None = None
         self._facts: dict[str, ColumnFacts] = {}
-        with self._open() as reader:
+        with self._open(()) as reader:
             self.names = tuple(reader.schema.names)
             self._types = {field.name: field.type for field in reader.schema}
 
@@ -55,7 +58,7 @@ class ArrowFile:
         """Decode these columns, at most `rows` rows at a time."""
         wanted = self._wanted(names)
         done = 0
-        with self._open() as reader:
+        with self._open(wanted or self.names[:1]) as reader:
             batches = _batches(reader)
             while True:
                 with self._checked(done):
@@ -77,7 +80,7 @@ class ArrowFile:
     def count(self) -> int:
         """Return the number of rows."""
         if self._rows is None:
-            with self._checked(0), self._open() as reader:
+            with self._checked(0), self._open(self.names[:1]) as reader:
                 self._rows = sum(batch.num_rows for batch in _batches(reader))
         return self._rows
 
@@ -86,13 +89,14 @@ class ArrowFile:
         return [name for name in self.names if name in wanted]
 
     @contextlib.contextmanager
-    def _open(self) -> Iterator[pa.RecordBatchFileReader | pa.RecordBatchStreamReader]:
-        local = self.stored.local
-        with self.stored.open() if local is None else pa.memory_map(str(local)) as source:
+    def _open(self, wanted: Sequence[str]) -> Iterator[pa.RecordBatchFileReader | pa.RecordBatchStreamReader]:
+        """Open it for these columns, all when there is none here; of a file, the others' bytes are not read."""
+        options = pa.ipc.IpcReadOptions(included_fields=[self.names.index(name) for name in wanted])
+        with self.stored.open() as source:
             with self._checked(0):
                 is_file = source.read(len(_MAGIC)) == _MAGIC
                 source.seek(0)
-                reader = pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
+                reader = (pa.ipc.open_file if is_file else pa.ipc.open_stream)(source, options=options)
             with reader:
                 yield reader
 

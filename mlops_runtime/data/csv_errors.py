@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import itertools
-import mmap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,15 +23,17 @@ def survey(path: Path, header: CsvHeader, where: str) -> bool:
 
     One pass over the bytes; a second, slow one only when the number of quotes is odd. Raises DataError.
     """
-    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        position = content.find(b"\0")
-        if position >= 0:
-            raise _binary(content[:position].count(b"\n") + 1, position, where)
-        first = content.find(b'"')
-        if first < 0:
-            return False
-        pieces = range(first, len(content), _PIECE_BYTES)
-        quotes = sum(content[start : start + _PIECE_BYTES].count(b'"') for start in pieces)
+    quotes = lines = offset = 0
+    with path.open("rb") as stream:  # not mapped: a mapped file that is cut short ends the process
+        while piece := stream.read(_PIECE_BYTES):
+            if b"\0" in piece:
+                position = piece.index(b"\0")
+                raise _binary(lines + piece.count(b"\n", 0, position) + 1, offset + position, where)
+            quotes += piece.count(b'"')
+            lines += piece.count(b"\n")
+            offset += len(piece)
+    if not quotes:
+        return False
     line = _unclosed_quote(path, header) if quotes % 2 else None
     if line is not None:
         raise DataError(
@@ -125,19 +127,31 @@ def explain(path: Path, header: CsvHeader, error: pa.ArrowInvalid, where: str) -
 
 def invalid_utf8(path: Path, where: str) -> DataError:
     """Return the error for a file that is no UTF-8, with the place of the first wrong byte."""
-    content = path.read_bytes()
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        got = f"byte 0x{content[error.start]:02x} at offset {error.start} (line {line})"
-    else:
-        got = "bytes that changed while they were read"
     return DataError(
         problem(
             expected="UTF-8 text",
-            got=got,
+            got=_wrong_byte(path) or "bytes that changed while they were read",
             where=where,
             next_step="convert the file to UTF-8, for example with iconv -f latin1 -t utf-8",
         )
     )
+
+
+def _wrong_byte(path: Path) -> str | None:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    lines = offset = 0
+    with path.open("rb") as stream:
+        while True:
+            piece = stream.read(_PIECE_BYTES)
+            try:
+                decoder.decode(piece, final=not piece)
+            except UnicodeDecodeError as error:
+                start = (
+                    offset - (len(error.object) - len(piece)) + error.start
+                )  # what came before the piece is held over
+                line = lines + error.object.count(b"\n", 0, error.start) + 1
+                return f"byte 0x{error.object[error.start]:02x} at offset {start} (line {line})"
+            if not piece:
+                return None
+            lines += piece.count(b"\n")
+            offset += len(piece)

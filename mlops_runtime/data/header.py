@@ -17,6 +17,7 @@ __all__ = ["CsvHeader", "is_code", "read_header"]
 
 _SAMPLE_BYTES = 1 << 18
 _SAMPLE_RECORDS = 50
+_LONGEST_LINE_BYTES = 1 << 26
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _COMMA_NUMBER = re.compile(r"\s*[+-]?\d+,\d+\s*\Z")
 _CODE = re.compile(r"0\d+\Z")
@@ -64,8 +65,17 @@ def read_header(stream: BinaryIO, where: str) -> CsvHeader:
 def _sample_lines(stream: BinaryIO, where: str) -> list[str]:
     """Return the first lines. Bytes that are no UTF-8 are refused in the first; below it they are for the decoder."""
     sample = stream.read(_SAMPLE_BYTES)
-    while b"\n" not in sample and (more := stream.read(_SAMPLE_BYTES)):
+    while b"\n" not in sample and (more := stream.read(max(_SAMPLE_BYTES, len(sample)))):
         sample += more
+        if len(sample) > _LONGEST_LINE_BYTES:
+            raise DataError(
+                problem(
+                    expected="lines of text",
+                    got=f"none that ends within {len(sample):,} bytes",
+                    where=where,
+                    next_step="check that this is a CSV file, with a line for every row",
+                )
+            )
     whole = not stream.read(1)
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(sample, final=whole)

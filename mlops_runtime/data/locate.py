@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ import pyarrow.fs as pafs
 from mlops_runtime.core.errors import ConfigError, EmptyInputError, problem
 from mlops_runtime.data.file_system import find_file_system
 from mlops_runtime.data.partition import partition_of
-from mlops_runtime.data.stored_file import StoredFile, unreadable
+from mlops_runtime.data.stored_file import StoredFile, Written, unreadable, written
 
 __all__ = ["DataPath", "Partitioning", "locate"]
 
@@ -29,12 +29,12 @@ _TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[[^]/]+\]|[^*?\[]+|\[")
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What one path names. base: where relative paths begin. named: whether the user chose each file, and how."""
+    """What one path names: files by their path. base: where relative paths begin. named: how the user chose them."""
 
     filesystem: pafs.FileSystem
     given: str
     base: str
-    paths: tuple[str, ...]
+    files: Mapping[str, Written]
     named: Literal["by path", "by glob"] | None
 
 
@@ -59,36 +59,37 @@ def locate(
     base = posixpath.commonpath([one.base for one in found]) if len(found) > 1 else found[0].base
     files = {}
     for one in found:
-        for path in one.paths:
+        for path, as_written in one.files.items():
             name = posixpath.relpath(path, base) if base else path
             where = one.given if one.named == "by path" else _where(one, path)
             partition = partition_of(name) if partitioning else {}
-            files[name] = StoredFile(one.filesystem, path, name, where, partition, one.named is not None)
+            files[name] = StoredFile(one.filesystem, path, name, where, as_written, partition, one.named is not None)
     return tuple(files[name] for name in sorted(files, key=os.fsencode))
 
 
 def _find(given: str, filesystem: Any) -> _Found:
     system, path = find_file_system(given, filesystem)
     try:
-        kind = system.get_file_info(path).type
-        if kind == pafs.FileType.Directory:
+        info = system.get_file_info(path)
+        if info.type == pafs.FileType.Directory:
             return _Found(system, given, path, _below(system, path, given), named=None)
-        if kind == pafs.FileType.NotFound and _WILDCARD.search(path):
+        if info.type == pafs.FileType.NotFound and _WILDCARD.search(path):
             return _matching(system, path, given)
     except OSError as error:
         raise unreadable(given, error) from error
-    if kind == pafs.FileType.NotFound:
+    if info.type == pafs.FileType.NotFound:
         raise unreadable(given, FileNotFoundError(2, ""))
-    return _Found(system, given, posixpath.dirname(path), (path,), named="by path")
+    return _Found(system, given, posixpath.dirname(path), {path: written(info)}, named="by path")
 
 
-def _below(system: pafs.FileSystem, folder: str, given: str) -> tuple[str, ...]:
-    paths = tuple(path for path in _walk(system, folder) if not _is_hidden(posixpath.relpath(path, folder)))
-    if not paths:
+def _below(system: pafs.FileSystem, folder: str, given: str) -> Mapping[str, Written]:
+    every = _walk(system, folder).items()
+    files = {path: as_written for path, as_written in every if not _is_hidden(posixpath.relpath(path, folder))}
+    if not files:
         raise EmptyInputError(
             problem(expected="data files", got="none", where=given, next_step="check that the export finished")
         )
-    return paths
+    return files
 
 
 def _matching(system: pafs.FileSystem, pattern: str, given: str) -> _Found:
@@ -96,19 +97,23 @@ def _matching(system: pafs.FileSystem, pattern: str, given: str) -> _Found:
     fixed = next(index for index, part in enumerate(parts) if _WILDCARD.search(part))
     base = "/".join(parts[:fixed]) or "/"
     regex = re.compile("".join(map(_translate, _TOKEN.findall("/".join(parts[fixed:])))) + r"\Z")
-    every = parts[-1][:1] in (".", "_")
-    relative = {path: posixpath.relpath(path, base) for path in _walk(system, base)}
-    paths = tuple(path for path, name in relative.items() if regex.match(name) and (every or not _is_hidden(name)))
-    if not paths:
+    hidden_too = parts[-1][:1] in (".", "_")
+
+    def fits(path: str) -> bool:
+        name = posixpath.relpath(path, base)
+        return regex.match(name) is not None and (hidden_too or not _is_hidden(name))
+
+    files = {path: as_written for path, as_written in _walk(system, base).items() if fits(path)}
+    if not files:
         raise _refusal("files that fit the pattern", "none", given)
-    return _Found(system, given, base, paths, named="by glob")
+    return _Found(system, given, base, files, named="by glob")
 
 
-def _walk(system: pafs.FileSystem, folder: str) -> list[str]:
-    leading = folder.startswith("/")
+def _walk(system: pafs.FileSystem, folder: str) -> dict[str, Written]:
     infos = system.get_file_info(pafs.FileSelector(folder, recursive=True, allow_not_found=True))
-    paths = [info.path for info in infos if info.type == pafs.FileType.File]
-    return paths if leading else [path.lstrip("/") for path in paths]
+    rooted = folder.startswith("/")
+    files = (info for info in infos if info.type == pafs.FileType.File)
+    return {info.path if rooted else info.path.lstrip("/"): written(info) for info in files}
 
 
 def _is_hidden(name: str) -> bool:

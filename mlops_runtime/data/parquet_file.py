@@ -35,7 +35,7 @@ class ParquetFile:
 
     def __init__(self, stored: StoredFile) -> None:
         self.stored = stored
-        with self._checked(None), stored.open() as source:
+        with self._checked(), stored.open() as source:
             self._groups = read_footer(source)
             plain = pq.ParquetFile(source)
             self._metadata = plain.metadata
@@ -77,7 +77,7 @@ class ParquetFile:
     def pieces(self, names: Collection[str], rows: int, *, raw: bool = False) -> Iterator[Piece]:
         """Decode these columns of the chosen row groups, at most `rows` rows at a time."""
         wanted = self._wanted(names)
-        with self.stored.open() as source, self._checked(None):
+        with self.stored.open() as source, self._checked():
             file = self._open(source, wanted)
             first, group = 0, 0
             for run in _runs(self.groups):
@@ -126,14 +126,17 @@ class ParquetFile:
         done, claimed = 0, self._rows(run)
         batches = file.iter_batches(rows, list(run), list(names), use_threads=settings().thread_count > 1)
         while True:
-            with self._checked(first + done):
+            try:
                 batch = next(batches, None)
-                if batch is None:
-                    break
-                done += batch.num_rows
+            except READ_ERRORS as error:
+                raise damaged(self._place(file, run, names, first), "Parquet", error) from error
+            if batch is None:
+                break
+            done += batch.num_rows
             yield pa.Table.from_batches([batch])
         if done != claimed:
-            raise damaged(self._place(first + done), "Parquet", ValueError(f"{done:,} rows of {claimed:,} claimed"))
+            where, got = f"{self.stored.where}, after row {first + done:,}", f"{done:,} rows of {claimed:,} claimed"
+            raise damaged(where, "Parquet", ValueError(got))
 
     def _from_footer(self, name: str) -> ColumnFacts | None:
         """Return the facts of a column; None when its values have to be seen."""
@@ -152,18 +155,27 @@ class ParquetFile:
                 exact = exact and max(-bounds[0], bounds[1]) <= EXACT_LIMIT
         return ColumnFacts(column_type, self.count(), missing, exact)
 
-    def _place(self, row: int | None) -> str:
-        return self.stored.where if not row else f"{self.stored.where}, after row {row:,}"
+    def _place(self, file: pq.ParquetFile, run: Sequence[int], names: Sequence[str], first: int) -> str:
+        """Return where in a run of row groups, of which `first` is the first row, a column cannot be decoded."""
+        for group in run:
+            for name in names:
+                try:
+                    for _ in file.iter_batches(_BATCH_ROWS, [group], [name], use_threads=False):
+                        pass
+                except READ_ERRORS:
+                    return f"{self.stored.where}, column `{name}` of row group {group}, after row {first:,}"
+            first += self._groups[group].rows
+        return self.stored.where
 
     @contextlib.contextmanager
-    def _checked(self, row: int | None) -> Iterator[None]:
-        """Say which file, and after how many rows, when it turns out to be damaged."""
+    def _checked(self) -> Iterator[None]:
+        """Say which file turns out to be damaged."""
         try:
             yield
         except DataError:
             raise
         except READ_ERRORS as error:
-            raise damaged(self._place(row), "Parquet", error) from error
+            raise damaged(self.stored.where, "Parquet", error) from error
 
 
 def _runs(groups: Sequence[int]) -> Iterator[list[int]]:

@@ -95,7 +95,14 @@ def _row_groups(footer: Mapping[int, Any]) -> tuple[RowGroup, ...]:
 
 def _statistics(chunk: Mapping[int, Any], leaf: Mapping[int, Any]) -> ColumnStatistics:
     found = chunk.get(12, {})
-    return ColumnStatistics(found.get(3), found.get(6), found.get(5), _microseconds(leaf))
+    missing, low, high = (_typed(found.get(field), kind) for field, kind in ((3, int), (6, bytes), (5, bytes)))
+    return ColumnStatistics(missing, low, high, _microseconds(leaf))
+
+
+def _typed(value: Any, kind: type) -> Any:
+    if value is not None and not isinstance(value, kind):
+        raise ValueError(f"a footer with {type(value).__name__} in place of {kind.__name__}")
+    return value
 
 
 def _microseconds(leaf: Mapping[int, Any]) -> int | None:

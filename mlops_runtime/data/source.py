@@ -134,10 +134,10 @@ class Source:
         CSV files are decoded once, with all threads. Raises EmptyInputError when there is no row, and as `batches`.
         """
         with ThreadPoolExecutor(1) as pool:  # hashing releases the GIL: it runs beside the decoder
-            digests = [pool.submit(file.stored.sha256) for file in self._files]
+            digests = [pool.submit(file.stored.sha256).result for file in self._files]
             streamed = self._on_bad_row is not None
             tables = [batch.table for batch in self.batches()] if streamed else self._read_whole()
-            manifest = self._manifest([digest.result() for digest in digests])
+            manifest = self._manifest(digests)
         if not sum(table.num_rows for table in tables):
             raise self._empty()
         table = tables[0] if len(tables) == 1 else pa.concat_tables(tables).unify_dictionaries()
@@ -145,7 +145,7 @@ class Source:
 
     def manifest(self) -> Manifest:
         """Return the files' hashes, rows and partition values: a pass over the bytes, and one to count rows of CSV."""
-        return self._manifest([file.stored.sha256() for file in self._files])
+        return self._manifest([file.stored.sha256 for file in self._files])
 
     @functools.cached_property
     def _decision(self) -> Decision:
@@ -196,8 +196,9 @@ class Source:
         for index, file in enumerate(self._files):
             wanted = frozenset(names or file.names) - frozenset(self._partitions.schema.names)
             fitting = min(rows, max(1, _BATCH_BYTES // (8 * max(1, len(wanted)))))
-            for piece in file.pieces(wanted, fitting, raw=raw):
-                yield *_with_ordinals(piece, start, file.stored.name), index, piece.first_row
+            with file.stored.unchanged():
+                for piece in file.pieces(wanted, fitting, raw=raw):
+                    yield *_with_ordinals(piece, start, file.stored.name), index, piece.first_row
             start += file.count()
 
     def _read_whole(self) -> list[pa.Table]:
@@ -205,20 +206,20 @@ class Source:
         decision = self._decision
         tables = []
         for index, file in enumerate(self._files):
-            decoded = raw.pop(index) if index in raw else file.read(decision.decoded.names)
+            with file.stored.unchanged():
+                decoded = raw.pop(index) if index in raw else file.read(decision.decoded.names)
             table = finish(decoded, decision, self._partitions, index, where=file.stored.where, first_row=0)
             if decision.conditions:
                 table = table.filter(pa.array(matching_rows(table, decision.conditions)))
             tables.append(table.select(list(decision.schema.names)))
         return tables
 
-    def _manifest(self, digests: Sequence[str]) -> Manifest:
-        return Manifest(
-            tuple(
-                DataFile(file.stored.name, sha256, file.count(), dict(file.stored.partition))
-                for file, sha256 in zip(self._files, digests, strict=True)
-            )
-        )
+    def _manifest(self, digests: Sequence[Callable[[], str]]) -> Manifest:
+        entries = []
+        for file, sha256 in zip(self._files, digests, strict=True):
+            with file.stored.unchanged():
+                entries.append(DataFile(file.stored.name, sha256(), file.count(), dict(file.stored.partition)))
+        return Manifest(tuple(entries))
 
     def _empty(self) -> EmptyInputError:
         where = self._files[0].stored.where if len(self._files) == 1 else f"data set of {len(self._files)} files"

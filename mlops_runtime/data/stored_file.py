@@ -15,9 +15,11 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from mlops_runtime.core.digest import sha256_file
-from mlops_runtime.core.errors import ConfigError, DataError, problem
+from mlops_runtime.core.errors import ConfigError, DataError, MlrtError, problem
 
-__all__ = ["READ_ERRORS", "StoredFile", "damaged", "unreadable"]
+__all__ = ["READ_ERRORS", "StoredFile", "Written", "damaged", "unreadable", "written"]
+
+Written = tuple[int | None, int | None]  # size in bytes, time of writing in nanoseconds; None where nobody keeps it
 
 READ_ERRORS = (pa.ArrowException, OSError, MemoryError, ValueError)  # what decoding damaged bytes raises
 
@@ -28,14 +30,15 @@ _COPY_BYTES = 1 << 20
 class StoredFile:
     """One file. path: in its file system. name: relative to the data set, with `/`. where: for messages.
 
-    partition: what its place in the data set stands for, key by key; None is a missing value. named: whether the user
-    chose it, and did not just name a folder above it.
+    written: as it was when it was found. partition: what its place in the data set stands for, key by key; None is a
+    missing value. named: whether the user chose it, and did not just name a folder above it.
     """
 
     filesystem: pafs.FileSystem
     path: str
     name: str
     where: str
+    written: Written
     partition: Mapping[str, str | None] = field(default_factory=dict)
     named: bool = True
 
@@ -59,6 +62,34 @@ class StoredFile:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
     @contextlib.contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Raise DataError when the file has another size or time of writing than when it was found.
+
+        That error takes the place of what reading a changed file led to. ConfigError when it cannot be read.
+        """
+        try:
+            yield
+        except MlrtError as error:
+            self._check_unchanged(error)
+            raise
+        except OSError as error:
+            self._check_unchanged(error)
+            raise unreadable(self.where, error) from error
+        self._check_unchanged(None)
+
+    def _check_unchanged(self, cause: Exception | None) -> None:
+        now = written(self.filesystem.get_file_info(self.path))
+        if now != self.written:
+            raise DataError(
+                problem(
+                    expected=f"the file that was opened ({self.written[0]:,} bytes)",
+                    got=f"another one in its place ({now[0]:,} bytes)" if now[0] is not None else "none in its place",
+                    where=self.where,
+                    next_step="open the data set again when nobody writes it",
+                )
+            ) from cause
+
+    @contextlib.contextmanager
     def brought_here(self) -> Iterator[Path]:
         """Give a local path to its bytes: its own, or of a copy that is removed afterwards."""
         if self.local is not None:
@@ -69,6 +100,11 @@ class StoredFile:
                 shutil.copyfileobj(stream, copy, _COPY_BYTES)
             copy.flush()
             yield Path(copy.name)
+
+
+def written(info: pafs.FileInfo) -> Written:
+    """Return what tells the content of a file from what may be written in its place."""
+    return info.size, info.mtime_ns
 
 
 def unreadable(where: str, error: OSError) -> ConfigError:
