@@ -16,7 +16,7 @@ const HashSeed& hash_seed() {
 
 Prefix prefix_at_end(const Text& text) {
   char bytes[16] = {};
-  std::memcpy(bytes, text.data, std::min<std::size_t>(text.size, sizeof bytes));
+  if (text.size > 0) std::memcpy(bytes, text.data, std::min<std::size_t>(text.size, sizeof bytes));
   return {load<std::uint64_t>(bytes, 0), load<std::uint64_t>(bytes, 1)};
 }
 

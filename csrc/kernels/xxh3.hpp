@@ -73,7 +73,7 @@ MLRT_INLINE Word avalanche_xxh64(Word x) {
 // The hash of 1 to 3 bytes; `head`: they are its lowest ones.
 MLRT_INLINE Word hash_tiny(const Seeded& seeded, Word head, Word size) {
   const Word first = head & 0xff;
-  const Word middle = head >> (size >> 1 << 3) & 0xff;
+  const Word middle = head >> ((size >> 1 << 3) & 63) & 0xff;
   const Word last = head >> (((size << 3) - 8) & 63) & 0xff;
   return avalanche_xxh64(seeded.tiny ^ (last | size << 8 | first << 16 | middle << 24));
 }
