@@ -12,17 +12,14 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mlops_runtime.core.digest import canonical_json, sha256_bytes
-from mlops_runtime.core.durable import durable_write
-from mlops_runtime.core.errors import ConfigError, problem
+from mlops_runtime.core.document import Strict, YamlDocument
 from mlops_runtime.data.schema import DEFAULT_NULL_TOKENS, Column, ColumnKind, Schema, repeated_names
 
 __all__ = ["Bound", "ColumnContract", "Contract"]
@@ -44,21 +41,7 @@ _KIND_WORDS: dict[ColumnKind, str] = {
 }
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _lists_are_tuples(cls, values: Any) -> Any:
-        """YAML knows only lists."""
-        return {name: _as_tuple(value) for name, value in values.items()} if isinstance(values, dict) else values
-
-
-def _as_tuple(value: Any) -> Any:
-    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
-
-
-class ColumnContract(_Strict):
+class ColumnContract(Strict):
     """What one column promises. A rule about values makes rows bad; one marked (set) makes the data set bad.
 
     kind: every value can be read as it. nullable: false makes a row without a value bad. finite: infinite numbers are
@@ -147,7 +130,11 @@ def _is_of_kind(value: Any, kind: ColumnKind) -> bool:
     return type(value) in _KIND_TYPES.get(kind, ())
 
 
-class Contract(_Strict):
+class Contract(
+    YamlDocument,
+    form="`columns:` with a list of entries that have a name, a kind and rules",
+    next_step="compare with the file that `mlrt data contract` writes",
+):
     """What a data set promises; everything but `columns` has a default that promises nothing.
 
     keys: in each group of columns no two rows are the same; a row with a missing part is not compared; the second and
@@ -188,47 +175,6 @@ class Contract(_Strict):
     def digest(self) -> str:
         """SHA-256 of the contract's canonical JSON, in lower-case hex: which promise a report is about."""
         return sha256_bytes(canonical_json(_exact(self.model_dump(mode="json", exclude_defaults=True))))
-
-    def to_yaml(self) -> str:
-        """Return the contract as YAML, without what is left at its default."""
-        values = self.model_dump(mode="json", exclude_defaults=True)
-        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
-
-    @classmethod
-    def from_yaml(cls, text: str, *, where: str = "contract") -> Contract:
-        """Read YAML. Raises ConfigError, saying `where` and which entry, when it is not a contract."""
-        try:
-            return cls.model_validate(yaml.safe_load(text))
-        except yaml.YAMLError as error:
-            got = " ".join(str(error).split())
-        except ValidationError as error:
-            first = error.errors()[0]
-            got = f"{'.'.join(map(str, first['loc'])) or 'the document'}: {first['msg']}"
-        except ValueError as error:  # a date that does not exist
-            got = str(error)
-        raise ConfigError(
-            problem(
-                expected="`columns:` with a list of entries that have a name, a kind and rules",
-                got=got,
-                where=where,
-                next_step="compare with the file that `mlrt data contract` writes",
-            )
-        )
-
-    @classmethod
-    def load(cls, path: Path) -> Contract:
-        """Read a YAML file. Raises ConfigError when it cannot be read or is not a contract."""
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                problem(expected="a YAML file", got=str(error), where=str(path), next_step="check the path")
-            ) from error
-        return cls.from_yaml(text, where=str(path))
-
-    def save(self, path: Path) -> None:
-        """Write the contract as YAML, durably."""
-        durable_write(path, self.to_yaml().encode())
 
 
 def _exact(value: Any) -> Any:

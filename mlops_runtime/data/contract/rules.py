@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops_runtime.data.contract.model import Bound, ColumnContract, Contract
-from mlops_runtime.data.contract.repeats import Repeats, key_of
+from mlops_runtime.data.contract.repeats import Repeats
 from mlops_runtime.data.contract.values import Mask, Reading
 from mlops_runtime.data.schema import listed
 
@@ -148,7 +148,7 @@ def _shown(bound: Bound) -> str:
 
 def _repeats(names: tuple[str, ...]) -> Callable[[Readings], Mask]:
     repeats = Repeats()
-    return lambda readings: repeats.update(key_of([readings[name] for name in names]))
+    return lambda readings: repeats.update([readings[name] for name in names])
 
 
 class _Order:
