@@ -7,23 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from mlops_runtime.core.errors import ConfigError
+from mlops_runtime.core.document import Strict, YamlDocument
 from mlops_runtime.training.evaluation import Evaluation
 from mlops_runtime.training.models.base import Task
 
 __all__ = ["Gate", "GateReport", "GateResult", "check_gates", "default_gates", "load_gates"]
 
 
-class Gate(BaseModel):
+class Gate(Strict):
     """One limit: a metric (or, with `column`, a difference between that sensitive column's groups) within bounds.
 
     bound: which end of the metric's interval must keep the limit; `value` is the point estimate.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     metric: str
     minimum: float | None = None
@@ -52,10 +49,12 @@ class Gate(BaseModel):
         return " and ".join(parts)
 
 
-class _GateFile(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    gates: list[Gate] = Field(min_length=1)
+class _GateFile(
+    YamlDocument,
+    form="`gates:` with a list of metric, minimum, maximum, column and bound",
+    next_step="write `gates: [{metric: roc_auc, minimum: 0.8}]`",
+):
+    gates: tuple[Gate, ...] = Field(min_length=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +119,7 @@ def load_gates(path: Path) -> tuple[Gate, ...]:
 
     Raises ConfigError naming the first entry that cannot be used.
     """
-    try:
-        read = _GateFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(
-            f"{path}: expected a YAML file of gates, got {error} — correct the file or the path"
-        ) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ConfigError(
-            f"{path}: at {place}: {first['msg']} — write `gates: [{{metric: roc_auc, minimum: 0.8}}]`"
-        ) from error
-    return tuple(read.gates)
+    return _GateFile.load(path).gates
 
 
 def check_gates(gates: Sequence[Gate], evaluation: Evaluation) -> GateReport:

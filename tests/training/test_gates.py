@@ -63,8 +63,8 @@ def test_gates_are_read_from_yaml(tmp_path: Path) -> None:
         ("gates: [{metric: roc_auc}]", "needs a minimum or a maximum"),
         ("gates: [{metric: roc_auc, minimum: .nan}]", "finite number"),
         ("gates: [{metric: roc_auc, minimun: 0.8}]", "minimun"),
-        ("[", "expected a YAML file of gates"),
-        ("", "the file"),
+        ("[", "expected `gates:`"),
+        ("", "the document"),
     ],
 )
 def test_a_file_that_is_no_list_of_gates_is_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
+from mlops_runtime.core.document import Strict
 from mlops_runtime.features.columns import Reading
 
-__all__ = ["BaseFeature", "Buckets", "MaxSize", "MinCount", "Seed", "Several", "Strict", "as_tuple"]
-
-_Item = TypeVar("_Item")
-
-
-def as_tuple(value: object) -> object:
-    """Return a list, as YAML has it, as a tuple; anything else as it is."""
-    return tuple(value) if isinstance(value, list) else value
-
-
-Several = Annotated[tuple[_Item, ...], BeforeValidator(as_tuple)]
+__all__ = ["BaseFeature", "Buckets", "MaxSize", "MinCount", "Seed"]
 
 MinCount = Annotated[int, Field(ge=1)]
 MaxSize = Annotated[int, Field(ge=1, le=1 << 24)]
 Buckets = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Seed = Annotated[int, Field(ge=0, le=2**53 - 1)]
-
-
-class Strict(BaseModel):
-    """A value that is checked once and never changes: no conversion, no unknown field, no NaN."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class BaseFeature(Strict):

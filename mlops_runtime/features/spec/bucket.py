@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from mlops_runtime.features.columns import Reading
-from mlops_runtime.features.spec.base import BaseFeature, Several
+from mlops_runtime.features.spec.base import BaseFeature
 
 __all__ = ["BucketFeature"]
 
@@ -24,7 +24,7 @@ class BucketFeature(BaseFeature):
     column: str
     method: Literal["quantile", "uniform", "edges"] = "quantile"
     bins: Annotated[int, Field(ge=2, le=1 << 16)] = 16
-    edges: Annotated[Several[float], Field(max_length=1 << 16)] | None = None
+    edges: Annotated[tuple[float, ...], Field(max_length=1 << 16)] | None = None
 
     @model_validator(mode="after")
     def _edges_belong_to_their_method(self) -> BucketFeature:

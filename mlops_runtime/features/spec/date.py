@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from mlops_runtime.features.columns import Reading
 from mlops_runtime.features.expression import DatePart
-from mlops_runtime.features.spec.base import BaseFeature, Several
+from mlops_runtime.features.spec.base import BaseFeature
 
 __all__ = ["DateFeature"]
 
@@ -25,7 +25,7 @@ class DateFeature(BaseFeature):
 
     kind: Literal["date"] = "date"
     column: str
-    parts: Annotated[Several[DatePart], Field(min_length=1)] = ("month", "day_of_week")
+    parts: Annotated[tuple[DatePart, ...], Field(min_length=1)] = ("month", "day_of_week")
     zone: str = "UTC"
     cyclic: bool = False
     scale: Literal["standard", "none"] = "standard"

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from mlops_runtime.features.columns import Reading
-from mlops_runtime.features.spec.base import BaseFeature, Buckets, Seed, Several
+from mlops_runtime.features.spec.base import BaseFeature, Buckets, Seed
 
 __all__ = ["HashFeature"]
 
@@ -19,7 +19,7 @@ class HashFeature(BaseFeature):
     """
 
     kind: Literal["hash"] = "hash"
-    columns: Annotated[Several[str], Field(min_length=1)]
+    columns: Annotated[tuple[str, ...], Field(min_length=1)]
     buckets: Buckets = 1024
     seed: Seed = 0
 

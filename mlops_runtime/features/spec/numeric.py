@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import model_validator
 
+from mlops_runtime.core.document import Strict
 from mlops_runtime.features.columns import Reading
 from mlops_runtime.features.expression import Operation
-from mlops_runtime.features.spec.base import BaseFeature, Strict, as_tuple
+from mlops_runtime.features.spec.base import BaseFeature
 
 __all__ = ["Combination", "NumericFeature"]
 
 _SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
 
-_Pair = Annotated[tuple[float, float], BeforeValidator(as_tuple)]
+_Pair = tuple[float, float]
 
 
 class Combination(Strict):
