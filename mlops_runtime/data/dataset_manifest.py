@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from mlops_runtime.core.digest import canonical_json, sha256_bytes
 from mlops_runtime.core.durable import durable_write
 from mlops_runtime.core.errors import ConfigError, DataError, IntegrityError, problem
-from mlops_runtime.data.manifest import DataFile, Manifest
+from mlops_runtime.data.manifest import DataFile, Manifest, TableVersion
 from mlops_runtime.data.schema import Schema
 from mlops_runtime.data.sketch import ColumnSketch, TableSketch
 from mlops_runtime.data.sketch.model import StrictModel
@@ -29,11 +29,18 @@ class _File(StrictModel):
     partition: dict[str, str | None]
 
 
+class _Table(StrictModel):
+    format: Literal["delta", "iceberg"]
+    id: str
+    version: str
+
+
 class _Document(StrictModel):
     format_version: Literal[1]
     digest: _Sha256
     dataset: _Sha256
     files: tuple[_File, ...]
+    table: _Table | None = None
     table_schema: dict[str, Any]
     columns: tuple[ColumnSketch, ...]
 
@@ -81,8 +88,8 @@ class DatasetManifest:
 
     def to_bytes(self) -> bytes:
         """Return the manifest as RFC 8785 JSON: floats as C99 hex, both digests and the files' names included."""
-        files = self.manifest.to_dict()["files"]
-        return canonical_json(self._content() | {"files": files, "digest": self.digest})
+        found_by = {key: value for key, value in self.manifest.to_dict().items() if key in ("files", "table")}
+        return canonical_json(self._content() | found_by | {"digest": self.digest})
 
     def save(self, path: Path) -> None:
         """Write `to_bytes`, durably."""
@@ -101,7 +108,8 @@ class DatasetManifest:
             got = f"{'.'.join(map(str, first['loc'])) or 'the document'}: {first['msg']}"
             raise _malformed(got, where) from error
         files = (DataFile(file.name, file.sha256, file.rows, file.partition) for file in document.files)
-        manifest = cls(Manifest(tuple(files)), Schema.from_dict(document.table_schema), document.columns)
+        table = None if document.table is None else TableVersion(**document.table.model_dump())
+        manifest = cls(Manifest(tuple(files), table), Schema.from_dict(document.table_schema), document.columns)
         for name, recorded, actual in (
             ("dataset", document.dataset, manifest.manifest.digest),
             ("digest", document.digest, manifest.digest),

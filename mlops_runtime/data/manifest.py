@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from mlops_runtime.core.digest import canonical_json, sha256_bytes
 
-__all__ = ["DataFile", "Manifest"]
+__all__ = ["DataFile", "Manifest", "TableVersion"]
+
+
+@dataclass(frozen=True, slots=True)
+class TableVersion:
+    """A version of a Delta table, or a snapshot of an Iceberg table. id: the table's own, wherever it lies."""
+
+    format: Literal["delta", "iceberg"]
+    id: str
+    version: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Return it as plain JSON values."""
+        return {"format": self.format, "id": self.id, "version": self.version}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +42,7 @@ class Manifest:
     """The files of a data set, ordered by the bytes of their relative path; row ordinals follow that order.
 
     The digest is the SHA-256 of the RFC 8785 list of {sha256, rows, partition}: names and times are left out, so a
-    moved or copied data set keeps its identity.
+    moved or copied data set keeps its identity; so is the table the files were found by, if it was one.
 
     >>> here, there = (Manifest((DataFile(name, "ab" * 32, 10),)) for name in ("a.csv", "b.csv"))
     >>> here.digest == there.digest
@@ -37,6 +50,7 @@ class Manifest:
     """
 
     files: tuple[DataFile, ...]
+    table: TableVersion | None = None
 
     @property
     def rows(self) -> int:
@@ -55,4 +69,5 @@ class Manifest:
             {"name": file.name, "sha256": file.sha256, "rows": file.rows, "partition": dict(file.partition)}
             for file in self.files
         ]
-        return {"digest": self.digest, "rows": self.rows, "files": files}
+        table = {} if self.table is None else {"table": self.table.to_dict()}
+        return {"digest": self.digest, "rows": self.rows, "files": files} | table

@@ -10,11 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlops_runtime.core.errors import DataError
+from mlops_runtime.core.errors import DataError, problem
 from mlops_runtime.core.settings import settings
 from mlops_runtime.data.conform import is_text
 from mlops_runtime.data.data_file import Piece, joined
 from mlops_runtime.data.infer import EXACT_LIMIT, ColumnFacts, decoded_type, facts_of
+from mlops_runtime.data.lake_table import FieldIds
 from mlops_runtime.data.parquet_footer import read_footer
 from mlops_runtime.data.stored_file import READ_ERRORS, StoredFile, damaged
 
@@ -28,19 +29,21 @@ _BUFFER_BYTES, _REMOTE_BUFFER_BYTES = 1 << 18, 1 << 20
 class ParquetFile:
     """A Parquet file, known by its footer. groups: the row groups to read; all, until a filter rules some out.
 
+    fields: how the columns of an Iceberg table's file are called, others are no part of it; None for their own names.
     Raises DataError when it is truncated or damaged; pages that carry a checksum are held against it.
     """
 
     notes: tuple[str, ...] = ()
 
-    def __init__(self, stored: StoredFile) -> None:
+    def __init__(self, stored: StoredFile, fields: FieldIds | None = None) -> None:
         self.stored = stored
         with self._checked(), stored.open() as source:
             self._groups = read_footer(source)
             plain = pq.ParquetFile(source)
             self._metadata = plain.metadata
             self._schema = plain.schema_arrow
-        self.names = tuple(self._schema.names)
+        self._stored_names = _named(self._schema, fields, stored.where)  # by the names that others know them by
+        self.names = tuple(self._schema.names if fields is None else self._stored_names)
         self.groups: Sequence[int] = range(self.all_groups)
 
     @property
@@ -60,12 +63,12 @@ class ParquetFile:
 
     def bounds(self, group: int, name: str) -> tuple[Any, Any] | None:
         """Return a lower and an upper bound of a column's values in a row group, if the footer says so."""
-        found = self._groups[group].columns.get(name)
+        found = self._groups[group].columns.get(self._stored_names[name])
         return None if found is None else found.bounds(self.type_of(name))
 
     def type_of(self, name: str) -> pa.DataType:
         """Return the Arrow type of a column as it is stored."""
-        return self._schema.field(name).type
+        return self._schema.field(self._stored_names[name]).type
 
     def read(self, names: Collection[str]) -> pa.Table:
         """Decode these columns of the chosen row groups."""
@@ -114,7 +117,7 @@ class ParquetFile:
         return pq.ParquetFile(
             source,
             metadata=self._metadata,
-            read_dictionary=[name for name in names if is_text(self.type_of(name))],
+            read_dictionary=[self._stored_names[name] for name in names if is_text(self.type_of(name))],
             buffer_size=buffer if large else 0,
             pre_buffer=not here and not large,
             page_checksum_verification=True,
@@ -124,7 +127,8 @@ class ParquetFile:
         self, file: pq.ParquetFile, run: Sequence[int], names: Sequence[str], rows: int, first: int
     ) -> Iterator[pa.Table]:
         done, claimed = 0, self._rows(run)
-        batches = file.iter_batches(rows, list(run), list(names), use_threads=settings().thread_count > 1)
+        stored_names = [self._stored_names[name] for name in names]
+        batches = file.iter_batches(rows, list(run), stored_names, use_threads=settings().thread_count > 1)
         while True:
             try:
                 batch = next(batches, None)
@@ -133,7 +137,7 @@ class ParquetFile:
             if batch is None:
                 break
             done += batch.num_rows
-            yield pa.Table.from_batches([batch])
+            yield pa.Table.from_batches([batch]).rename_columns(list(names))
         if done != claimed:
             where, got = f"{self.stored.where}, after row {first + done:,}", f"{done:,} rows of {claimed:,} claimed"
             raise damaged(where, "Parquet", ValueError(got))
@@ -144,7 +148,7 @@ class ParquetFile:
         wide = pa.types.is_integer(column_type) and column_type.bit_width == 64
         missing, exact = 0, True
         for number, group in enumerate(self._groups):
-            found = group.columns.get(name)
+            found = group.columns.get(self._stored_names[name])
             if found is None or found.missing is None:  # nested, or written without
                 return None if wide else ColumnFacts(column_type, self.count(), None)
             missing += found.missing
@@ -160,7 +164,7 @@ class ParquetFile:
         for group in run:
             for name in names:
                 try:
-                    for _ in file.iter_batches(_BATCH_ROWS, [group], [name], use_threads=False):
+                    for _ in file.iter_batches(_BATCH_ROWS, [group], [self._stored_names[name]], use_threads=False):
                         pass
                 except READ_ERRORS:
                     return f"{self.stored.where}, column `{name}` of row group {group}, after row {first:,}"
@@ -176,6 +180,25 @@ class ParquetFile:
             raise
         except READ_ERRORS as error:
             raise damaged(self.stored.where, "Parquet", error) from error
+
+
+def _named(schema: pa.Schema, fields: FieldIds | None, where: str) -> dict[str, str]:
+    """Return the names in the file by the names that are used. DataError for a column that had to be in the file."""
+    if fields is None:
+        return {name: name for name in schema.names}
+    by_id = {int((field.metadata or {}).get(b"PARQUET:field_id", -1)): field.name for field in schema}
+    bare = by_id.keys() <= {-1}
+    without = [fields.names[number] for number in fields.constant & fields.names.keys() - by_id.keys()]
+    if bare or without:
+        raise DataError(
+            problem(
+                expected="an Iceberg table's file, with its columns and their field ids",
+                got="no field ids" if bare else f"no column `{min(without)}`, which its partition fixes",
+                where=where,
+                next_step="rewrite the file through the table (rewrite_data_files): it was added as it was",
+            )
+        )
+    return {fields.names[number]: name for number, name in by_id.items() if number in fields.names}
 
 
 def _runs(groups: Sequence[int]) -> Iterator[list[int]]:

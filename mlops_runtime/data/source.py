@@ -16,7 +16,7 @@ from mlops_runtime.data.data_file import OpenFile, Piece
 from mlops_runtime.data.decide import Decision, Request, decide
 from mlops_runtime.data.filters import matching_rows, may_match
 from mlops_runtime.data.finish import PartitionValues, finish
-from mlops_runtime.data.manifest import DataFile, Manifest
+from mlops_runtime.data.manifest import DataFile, Manifest, TableVersion
 from mlops_runtime.data.parquet_file import ParquetFile
 from mlops_runtime.data.prefetch import prefetched
 from mlops_runtime.data.schema import Schema
@@ -52,12 +52,14 @@ class Source:
         partitions: PartitionValues,
         notes: Sequence[str],
         on_bad_row: Callable[[BadRow], None] | None,
+        table: TableVersion | None,
     ) -> None:
         self._files = files
         self._request = request
         self._partitions = partitions
         self._notes = tuple(notes)
         self._on_bad_row = on_bad_row
+        self._table = table
         codes = {name for file in files if isinstance(file, CsvFile) for name in file.codes}
         for file in files:
             if isinstance(file, CsvFile):
@@ -67,6 +69,11 @@ class Source:
     def files(self) -> tuple[str, ...]:
         """The files' names, relative to the data set, in order."""
         return tuple(file.stored.name for file in self._files)
+
+    @property
+    def table(self) -> TableVersion | None:
+        """The Delta or Iceberg table that says which files these are; None for bare files."""
+        return self._table
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -219,7 +226,7 @@ class Source:
         for file, sha256 in zip(self._files, digests, strict=True):
             with file.stored.unchanged():
                 entries.append(DataFile(file.stored.name, sha256(), file.count(), dict(file.stored.partition)))
-        return Manifest(tuple(entries))
+        return Manifest(tuple(entries), self._table)
 
     def _empty(self) -> EmptyInputError:
         where = self._files[0].stored.where if len(self._files) == 1 else f"data set of {len(self._files)} files"

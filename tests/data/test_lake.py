@@ -1,0 +1,289 @@
+"""Delta and Iceberg tables: the rows of a version, never those of files that the table has removed."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.transforms import IdentityTransform
+from pyiceberg.types import DoubleType
+
+from mlops_runtime.core.errors import ConfigError, DataError, EmptyInputError
+from mlops_runtime.data import Column, Schema, open_source, read_dataset
+from mlops_runtime.data.dataset_manifest import DatasetManifest
+
+
+def rows(source):
+    """All rows, in no order: a table has none."""
+    table = source.read().table
+    streamed = pa.concat_tables([batch.table for batch in source.batches()])
+    assert streamed.to_pylist() == table.to_pylist()
+    return sorted(table.to_pylist(), key=repr)
+
+
+@pytest.fixture
+def delta(tmp_path):
+    """Three versions: written, extended by rows with a new column, and one row deleted."""
+    path = tmp_path / "delta"
+    write_deltalake(path, pa.table({"x": [1, 2, 3], "k": ["01", "01", "b c/%"]}), partition_by=["k"])
+    added = pa.table({"x": [4], "k": pa.array([None], pa.string()), "y": [1.5]})
+    write_deltalake(path, added, mode="append", schema_mode="merge")
+    DeltaTable(path).delete("x = 1")
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["", "/"])
+def test_a_delta_table_is_read_as_its_log_says(delta, suffix):
+    source = open_source(f"{delta}{suffix}")
+    assert len(list(delta.rglob("*.parquet"))) == 4
+    assert len(source.files) == 3
+    assert rows(source) == rows_of(DeltaTable(delta))
+    assert {column.name: column.kind for column in source.schema.columns}["k"] == "string"
+
+
+def rows_of(table):
+    whole = pa.table(table.to_pyarrow_table())
+    return sorted(whole.select(["x", *([] if "y" not in whole.column_names else ["y"]), "k"]).to_pylist(), key=repr)
+
+
+@pytest.mark.parametrize("version", [0, 1, 2])
+def test_each_version_of_a_delta_table_can_be_read_again(delta, version):
+    assert rows(open_source(delta, version=version)) == rows_of(DeltaTable(delta, version=version))
+
+
+def test_an_overwritten_delta_table_has_the_new_rows_alone(delta):
+    write_deltalake(delta, pa.table({"z": [9.0], "k": ["q"]}), mode="overwrite", schema_mode="overwrite")
+    assert rows(open_source(delta)) == [{"z": 9.0, "k": "q"}]
+    assert len(rows(open_source(delta, version=1))) == 4
+
+
+def test_partitions_of_a_delta_table_are_pruned(delta):
+    source = open_source(delta, columns=["x", "k"], filters=[("k", "==", "01")])
+    assert len(source.files) == 1
+    assert rows(source) == [{"x": 2, "k": "01"}]
+
+
+def test_a_schema_says_what_a_partition_is_against_the_table(tmp_path):
+    write_deltalake(tmp_path / "t", pa.table({"x": [1, 2], "k": ["01", "2"]}), partition_by=["k"])
+    assert rows(open_source(tmp_path / "t")) == [{"x": 1, "k": "01"}, {"x": 2, "k": "2"}]
+    schema = Schema((Column("x", "number"), Column("k", "number")))
+    assert rows(open_source(tmp_path / "t", schema=schema, filters=[("k", "==", 1)])) == [{"x": 1, "k": 1}]
+
+
+def test_a_delta_table_stands_in_the_manifest_with_its_version(delta, tmp_path):
+    table = DeltaTable(delta)
+    seen = DatasetManifest.of(open_source(delta))
+    assert seen.manifest.table.to_dict() == {"format": "delta", "id": str(table.metadata().id), "version": "2"}
+    seen.save(tmp_path / "m.json")
+    assert DatasetManifest.load(tmp_path / "m.json") == seen
+    table.optimize.compact()
+    compacted = open_source(delta).manifest()
+    assert compacted.table.version == "2"  # nothing to compact: one file in each partition
+
+
+def test_a_column_without_values_is_noted_or_missing_where_it_is_not(delta):
+    source = open_source(delta, version=1, filters=[("k", "==", "01")])
+    assert source.schema.names == ("x", "k")
+    assert any("`y` of the table is in none of its files" in note for note in source.notes)
+
+
+@pytest.mark.parametrize(
+    "inside",
+    ["delta/k=01", "delta/*/*.parquet", "delta/**/*.parquet", "delta/k=*/*.parquet", "delta/k=01/*", "*/k=01/*", "."],
+)
+def test_files_within_a_delta_table_are_not_read_past_its_log(delta, inside):
+    with pytest.raises(ConfigError, match=r"files of the Delta or Iceberg table at \S+delta"):
+        open_source(f"{delta.parent}/{inside}")
+
+
+def test_files_of_a_table_without_partitions_are_not_read_past_its_log(tmp_path):
+    write_deltalake(tmp_path / "flat", pa.table({"x": [1]}))
+    with pytest.raises(ConfigError, match="name the table alone"):
+        open_source(f"{tmp_path}/flat/*.parquet")
+
+
+def test_several_tables_are_not_one_data_set(delta, tmp_path):
+    with pytest.raises(ConfigError, match="name the table alone"):
+        open_source([delta, delta])
+    with pytest.raises(ConfigError, match="several paths"):
+        open_source([delta, delta], version=1)
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "t.parquet")
+    with pytest.raises(ConfigError, match="got data files"):
+        open_source(tmp_path / "t.parquet", version=1)
+
+
+def test_a_version_that_is_not_there_is_refused(delta):
+    with pytest.raises(ConfigError, match="a Delta table that has version 7"):
+        open_source(delta, version=7)
+
+
+def test_a_file_that_was_vacuumed_is_named(delta):
+    name = open_source(delta).files[0]
+    (delta / name).unlink()
+    with pytest.raises(DataError, match=r"all 3 files of this version of the table, got none at \S+\.parquet"):
+        open_source(delta)
+
+
+def commit(path, version, *actions):
+    name = f"{version:020}.json"
+    (path / "_delta_log" / name).write_text("\n".join(map(json.dumps, actions)))
+
+
+def protocol(*features):
+    return {
+        "protocol": {
+            "minReaderVersion": 3,
+            "minWriterVersion": 7,
+            "readerFeatures": list(features),
+            "writerFeatures": list(features),
+        }
+    }
+
+
+def test_a_deletion_vector_is_refused(delta):
+    """An inline vector that deletes the rows 3, 4, 7, 11, 18 and 29: the example of the specification."""
+    (log,) = (delta / "_delta_log").glob("*00.json")
+    add = next(entry["add"] for entry in map(json.loads, log.read_text().splitlines()) if "add" in entry)
+    vector = {
+        "storageType": "i",
+        "pathOrInlineDv": "wi5b=000010000siXQKl0rr91000f55c8Xg0@@D72lkbi5=-{L",
+        "sizeInBytes": 40,
+        "cardinality": 6,
+    }
+    commit(delta, 3, protocol("deletionVectors"), {"add": add | {"deletionVector": vector}})
+    with pytest.raises(DataError, match=r"got deletion vectors, which hide some of them"):
+        open_source(delta)
+    assert len(rows(open_source(delta, version=2))) == 3
+
+
+def test_mapped_columns_are_refused(delta):
+    (log,) = (delta / "_delta_log").glob("*00.json")
+    metadata = next(entry for entry in map(json.loads, log.read_text().splitlines()) if "metaData" in entry)
+    metadata["metaData"]["configuration"] = {"delta.columnMapping.mode": "name"}
+    commit(delta, 3, protocol("columnMapping"), metadata)
+    with pytest.raises((DataError, ConfigError), match="mapp"):
+        open_source(delta)
+
+
+def test_a_damaged_log_is_an_error_with_the_table(delta):
+    commit(delta, 3, "nonsense")
+    with pytest.raises((DataError, ConfigError), match=str(delta)):
+        open_source(delta)
+
+
+def test_a_delta_table_is_read_through_any_file_system(delta):
+    beneath = pafs.SubTreeFileSystem(str(delta.parent), pafs.LocalFileSystem())
+    source = open_source("delta", filesystem=beneath, version=1)
+    assert rows(source) == rows_of(DeltaTable(delta, version=1))
+    assert source.manifest() == open_source(delta, version=1).manifest()
+
+
+@pytest.mark.parametrize("library", ["deltalake", "pyiceberg"])
+def test_without_the_libraries_a_table_is_refused_with_what_to_install(delta, iceberg, monkeypatch, library):
+    for name in [name for name in sys.modules if name.split(".")[0] == library]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ConfigError, match=r"pip install 'mlops_runtime\[lake\]'"):
+        open_source(delta if library == "deltalake" else iceberg.metadata_location)
+
+
+@pytest.fixture
+def iceberg(tmp_path):
+    """Three snapshots: written, extended by rows with a new column, one row deleted; then a column renamed."""
+    catalog = SqlCatalog("test", uri=f"sqlite:///{tmp_path}/catalog.db", warehouse=f"file://{tmp_path}/warehouse")
+    catalog.create_namespace("n")
+    table = catalog.create_table("n.t", schema=pa.schema([("x", pa.int64()), ("k", pa.string())]))
+    with table.update_spec() as spec:
+        spec.add_field("k", IdentityTransform(), "k")
+    table.append(pa.table({"x": [1, 2, 3], "k": ["01", "01", "b"]}))
+    with table.update_schema() as schema:
+        schema.add_column("y", DoubleType())
+    table.append(pa.table({"x": [5], "k": ["z"], "y": [0.5]}))
+    table.delete("x == 1")
+    with table.update_schema() as schema:
+        schema.rename_column("x", "renamed")
+    yield table
+    catalog.close()
+
+
+def test_an_iceberg_table_is_read_as_its_metadata_says(iceberg):
+    source = open_source(iceberg.metadata_location)
+    assert len(source.files) == 3
+    assert rows(source) == sorted(iceberg.scan().to_arrow().select(source.schema.names).to_pylist(), key=repr)
+    assert source.schema.names == ("renamed", "k", "y")
+    assert rows(open_source(iceberg.metadata_location.removeprefix("file://"))) == rows(source)
+
+
+def test_each_snapshot_of_an_iceberg_table_can_be_read_again(iceberg):
+    for snapshot in iceberg.snapshots():
+        source = open_source(iceberg.metadata_location, version=snapshot.snapshot_id)
+        there = iceberg.scan(snapshot_id=snapshot.snapshot_id).to_arrow()
+        assert rows(source) == sorted(there.select(source.schema.names).to_pylist(), key=repr)
+        assert source.manifest().table.version == str(snapshot.snapshot_id)
+    with pytest.raises(ConfigError, match=f"its last snapshots are .*{snapshot.snapshot_id}"):
+        open_source(iceberg.metadata_location, version=7)
+
+
+def test_a_column_dropped_from_an_iceberg_table_is_gone_and_its_name_is_free(iceberg):
+    with iceberg.update_schema() as schema:
+        schema.delete_column("y")
+    with iceberg.update_schema() as schema:
+        schema.add_column("y", DoubleType())
+    source = open_source(iceberg.metadata_location)
+    assert source.schema.names == ("renamed", "k")
+    assert any("`y` of the table is in none" in note for note in source.notes)
+
+
+def test_row_groups_of_an_iceberg_table_are_pruned_by_their_new_names(iceberg):
+    source = open_source(iceberg.metadata_location, filters=[("renamed", ">", 2), ("k", "==", "b")])
+    assert source.row_groups_skipped == 2
+    assert rows(source) == [{"renamed": 3, "k": "b", "y": None}]
+
+
+def test_an_iceberg_tables_folder_is_not_read_past_its_metadata(iceberg):
+    folder = Path(iceberg.location().removeprefix("file://"))
+    for inside in (folder, f"{folder}/**/*.parquet", folder.parent):
+        with pytest.raises(ConfigError, match="files of the Delta or Iceberg table"):
+            open_source(inside)
+
+
+def test_a_table_without_rows_is_an_empty_input(iceberg, delta):
+    DeltaTable(delta).delete()
+    with pytest.raises(EmptyInputError, match="no file in version 3"):
+        open_source(delta)
+    iceberg.delete()
+    with pytest.raises(EmptyInputError, match="no file in version"):
+        open_source(iceberg.metadata_location)
+
+
+def test_an_added_file_without_field_ids_is_refused(iceberg, tmp_path):
+    pq.write_table(pa.table({"renamed": [8], "k": ["01"], "y": [0.5]}), tmp_path / "added.parquet")
+    iceberg.add_files([f"file://{tmp_path}/added.parquet"])
+    with pytest.raises(DataError, match=r"added\.parquet.* got no field ids"):
+        open_source(iceberg.metadata_location)
+
+
+def test_damaged_metadata_is_an_error_with_its_place(iceberg, tmp_path):
+    path = Path(iceberg.metadata_location.removeprefix("file://"))
+    manifests = [file for file in path.parent.iterdir() if file.suffix == ".avro"]
+    for damaged in (path, *manifests):
+        copy = tmp_path / "kept"
+        shutil.copy(damaged, copy)
+        damaged.write_bytes(copy.read_bytes()[:200])
+        if damaged == path:
+            with pytest.raises(DataError, match=r"metadata\.json.*metadata of an Iceberg table"):
+                open_source(path)
+        shutil.copy(copy, damaged)
+    for damaged in manifests:
+        damaged.write_bytes(b"Obj")
+    with pytest.raises(DataError, match="metadata of an Iceberg table"):
+        open_source(path)
+    path.unlink()
+    with pytest.raises(DataError, match="metadata of an Iceberg table"):
+        read_dataset(path)
