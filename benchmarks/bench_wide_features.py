@@ -20,28 +20,21 @@ from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from wide_table import CATEGORIES, NUMBERS, wide_table
 
 from mlops_runtime import _native
-from mlops_runtime.data import Column, Schema, conform
+from mlops_runtime.data import from_frame
 from mlops_runtime.features import CategoryFeature, FeatureProgram, FeatureSpec, Matrices, NumericFeature, fit_program
 from mlops_runtime.sizing import Contender, Measurement, benchmark_main, measure
 
 _ROWS, _QUICK_ROWS = 2_000_000, 50_000
 _CHECKED, _MOST_KEYS = 100_000, 1 << 20
-_KINDS = ("integer", "string")
-_SCHEMA = Schema(
-    (
-        *(Column(name, "number") for name in NUMBERS),
-        *(Column(name, _KINDS[position % 2]) for position, name in enumerate(CATEGORIES)),
-    )
-)
 
 
 def run(quick: bool) -> list[Measurement]:
     """Measure the transform of 2M rows."""
     table = wide_table(_QUICK_ROWS if quick else _ROWS)
-    conformed = conform(table, _SCHEMA, where="wide table")
+    conformed, schema, _ = from_frame(table)
     numbers = [NumericFeature(column=name, indicator=False) for name in NUMBERS]
     categories = [CategoryFeature(column=name, max_size=_MOST_KEYS) for name in CATEGORIES]
-    program = fit_program(FeatureSpec(features=(*numbers, *categories)), conformed, _SCHEMA)
+    program = fit_program(FeatureSpec(features=(*numbers, *categories)), conformed, schema)
     frame = table.to_pandas()
     theirs = _sklearn().fit(frame)
     _check_same(program.transform(conformed.slice(0, _CHECKED)), theirs.transform(frame[:_CHECKED]))

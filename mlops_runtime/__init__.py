@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlops_runtime._native import active_isa
     from mlops_runtime.core.errors import MlrtError
-    from mlops_runtime.data import Dataset, read_dataset
-    from mlops_runtime.features import FeatureProgram, FeatureSpec, fit_program
+    from mlops_runtime.data import Dataset, from_frame, open_source, read_dataset
+    from mlops_runtime.features import FeatureProgram, FeatureSpec, fit_program, fit_source
     from mlops_runtime.monitoring import Baseline, DriftReport, compare
     from mlops_runtime.registry import Bundle, Model, Registry
     from mlops_runtime.training import TrainConfig, TrainResult, evaluate, train
@@ -35,6 +35,9 @@ _HOME_OF = {
     "compare": "monitoring",
     "evaluate": "training",
     "fit_program": "features",
+    "fit_source": "features",
+    "from_frame": "data",
+    "open_source": "data",
     "read_dataset": "data",
     "train": "training",
 }
@@ -55,6 +58,9 @@ __all__ = [
     "compare",
     "evaluate",
     "fit_program",
+    "fit_source",
+    "from_frame",
+    "open_source",
     "read_dataset",
     "train",
 ]

@@ -2,6 +2,7 @@
 
 from mlops_runtime.data.batch import BadRow, Batch
 from mlops_runtime.data.conform import conform
+from mlops_runtime.data.frame import Frame, from_frame
 from mlops_runtime.data.manifest import DataFile, Manifest
 from mlops_runtime.data.opening import open_source, read_dataset
 from mlops_runtime.data.schema import Column, ColumnKind, Schema
@@ -14,10 +15,12 @@ __all__ = [
     "ColumnKind",
     "DataFile",
     "Dataset",
+    "Frame",
     "Manifest",
     "Schema",
     "Source",
     "conform",
+    "from_frame",
     "open_source",
     "read_dataset",
 ]

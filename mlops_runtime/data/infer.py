@@ -19,7 +19,6 @@ __all__ = [
     "decoded_type",
     "facts_of",
     "infer",
-    "infer_columns",
     "is_exact",
 ]
 
@@ -47,11 +46,6 @@ class InferredColumns:
     columns: tuple[Column, ...]
     excluded: dict[str, str]
     notes: tuple[str, ...]
-
-
-def infer_columns(table: pa.Table) -> InferredColumns:
-    """Give every column of a table its kind, as `infer` says."""
-    return infer({name: facts_of(table.column(name)) for name in table.column_names})
 
 
 def facts_of(values: pa.ChunkedArray) -> ColumnFacts:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_runtime.data import Column, Schema, conform
+from mlops_runtime.data import Column, Schema, from_frame
 from mlops_runtime.features import FeatureSpec, fit_program
 from mlops_runtime.features.parity import check_parity
 
@@ -175,18 +175,14 @@ def produced():
     )
 
 
-def from_duckdb(table):
-    return duckdb.from_arrow(table).to_arrow_table()
-
-
 def with_text(text_type):
     return lambda table: table.set_column(1, "c", table["c"].cast(text_type))
 
 
 PRODUCERS = {
-    "polars": lambda table: pa.table(pl.from_arrow(table)),
-    "pandas": lambda table: pa.table(table.to_pandas(types_mapper=pd.ArrowDtype)),
-    "duckdb": from_duckdb,
+    "polars": pl.from_arrow,
+    "pandas": lambda table: table.to_pandas(types_mapper=pd.ArrowDtype),
+    "duckdb": lambda table: duckdb.from_arrow(table).to_arrow_table(),
     "sliced": lambda table: pa.concat_tables([table.slice(0, 7), table]).combine_chunks().slice(7),
     "chunked": lambda table: pa.concat_tables([table.slice(0, 1), table.slice(1, 0), table.slice(1)]),
     "dictionary": with_text(pa.dictionary(pa.int32(), pa.utf8())),
@@ -199,7 +195,8 @@ PRODUCERS = {
 @pytest.mark.parametrize("producer", PRODUCERS)
 def test_a_producer_or_layout_does_not_show(produced, producer):
     expected = fit_program(PRODUCED_SPEC, produced, PRODUCED)
-    table = conform(PRODUCERS[producer](produced), PRODUCED, where="test")
+    table, schema, _ = from_frame(PRODUCERS[producer](produced), schema=PRODUCED)
+    assert schema == PRODUCED
     assert fit_program(PRODUCED_SPEC, table, PRODUCED) == expected
     got, whole = expected.transform(table), expected.transform(produced)
     assert got.dense.tobytes() == whole.dense.tobytes()

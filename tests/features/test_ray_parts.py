@@ -8,8 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mlops_runtime.data import Schema, conform
-from mlops_runtime.data.schema import Column
+from mlops_runtime.data import from_frame
 from mlops_runtime.data.synthetic import claims
 from mlops_runtime.features import FitState, fit_program, infer_spec
 
@@ -29,11 +28,7 @@ def ray(monkeypatch):
 
 
 def test_blocks_fitted_by_ray_merge_to_the_program_of_the_whole(ray):
-    raw = claims(3000, seed=3)
-    texts = [field.name for field in raw.schema if pa.types.is_string(field.type)]
-    names = [name for name in raw.column_names if name != "submitted"]
-    schema = Schema(tuple(Column(name, "string" if name in texts else "number") for name in names))
-    table = conform(raw, schema, where="claims")
+    table, schema, _ = from_frame(claims(3000, seed=3).drop_columns("submitted"))
     spec = infer_spec(table, schema, target="fraud").spec
 
     def fit_block(block: pa.Table) -> pa.Table:
