@@ -93,7 +93,7 @@ def _found(rule: RuleResult) -> str:
         return rule.observed
     lines = []
     for example in rule.examples:
-        place = f"row {example.row:,}" if example.line is None else f"line {example.line:,}"
+        place = f"row {example.file_row:,}" if example.line is None else f"line {example.line:,}"
         lines.append(f"{example.value} ({example.file}, {place})")
     return "\n".join(lines)
 

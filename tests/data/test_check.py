@@ -117,6 +117,26 @@ def test_rules_about_the_data_set_are_decided_on_all_rows():
     }
 
 
+def test_freshness_is_the_same_in_every_zone():
+    later = NOW.astimezone(dt.timezone(dt.timedelta(hours=4)))
+    for values in (
+        ["2026-01-08T02:00:00+02:00"],
+        pa.array([dt.datetime(2026, 1, 8, tzinfo=dt.UTC)], pa.timestamp("ns", "Asia/Dubai")),
+    ):
+        table = pa.table({"c": values})
+        contract = Contract.from_yaml("columns: [{name: c, kind: timestamp, maximum_age_h: 47.9}]")
+        report = check_stream(_batches(table), contract, source="a", columns=["c"], now=later)
+        assert [(rule.expected, rule.observed) for rule in report.violated] == [
+            ("a time in the 47.9 hours before 2026-01-10T00:00:00Z", "48.00 hours (2026-01-08T00:00:00+00:00)")
+        ]
+
+
+def test_a_time_before_every_calendar_is_old():
+    table = pa.table({"c": pa.array([-(2**63) + 1], pa.timestamp("us"))})
+    (rule,) = _check(table, "columns: [{name: c, kind: timestamp, maximum_age_h: 1}]").violated
+    assert rule.observed.startswith("256")
+
+
 def test_a_time_in_the_future_does_not_make_data_fresh():
     assert _column(["2026-01-11"], "kind: timestamp, maximum_age_h: 48") == {"c.maximum_age_h": 1}
     assert _column(["2026-01-10", "2026-01-11"], "kind: timestamp, maximum_age_h: 48") == {}
@@ -228,6 +248,23 @@ def test_rows_that_cannot_be_decoded_are_counted_and_kept(tmp_path):
         (2, None, None, "x"),
         (3, 5, "4,5", None),
     ]
+
+
+def test_a_row_is_found_by_its_file_and_its_place_there(tmp_path):
+    stream = [
+        Batch(pa.table({"c": [1.0, 2.0]}), 0, "a"),
+        BadRow("b", 3, "?", "torn", 3),
+        Batch(pa.table({"c": [1.0, -1.0]}), 2, "b", np.array([2, 4])),
+        Batch(pa.table({"c": [-2.0]}), 5, "b"),
+        BadRow("c", 2, "?", "torn", 6),
+        Batch(pa.table({"c": [-3.0]}), 7, "c"),
+    ]
+    contract = Contract.from_yaml("columns: [{name: c, kind: number, minimum: 0}]")
+    report = check_stream(stream, contract, source="abc", columns=["c"], quarantine=tmp_path / "q.parquet")
+    places = [(e.file, e.file_row, e.row) for rule in report.violated for e in rule.examples]
+    assert places == [("b", 1, 3), ("c", 0, 6), ("b", 2, 4), ("b", 3, 5), ("c", 1, 7)]
+    rows = pq.read_table(tmp_path / "q.parquet").sort_by("_row").to_pylist()
+    assert [(row["_file"], row["_file_row"], row["_row"]) for row in rows] == sorted(places, key=lambda place: place[2])
 
 
 def test_ordinals_survive_rows_that_were_left_out():

@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from mlops_runtime.core import clock
+from mlops_runtime.core.errors import ConfigError, problem
 from mlops_runtime.data.batch import BadRow, Batch
 from mlops_runtime.data.contract.good_rows import GoodRows
+from mlops_runtime.data.contract.layout import plain, texts_of
 from mlops_runtime.data.contract.model import Contract
-from mlops_runtime.data.contract.quarantine import Quarantine, texts_of
+from mlops_runtime.data.contract.quarantine import Quarantine
 from mlops_runtime.data.contract.report import ContractReport, Example, RuleResult
 from mlops_runtime.data.contract.rules import Readings, RowRule, row_rules
 from mlops_runtime.data.contract.set_rules import SetTally
@@ -26,6 +28,7 @@ from mlops_runtime.data.source import Source
 __all__ = ["check", "check_stream"]
 
 _EXAMPLES = 3
+_GATHERED = 1 << 12
 _UNDECODABLE = "decodable"
 
 
@@ -74,17 +77,27 @@ def check_stream(
     good: Path | None = None,
     now: dt.datetime | None = None,
 ) -> ContractReport:
-    """Check rows that come in batches, and rows that could not be decoded, in the order of the data.
+    """Check all rows of all files, in the order of the data: in batches, or one by one where they cannot be decoded.
 
     The tables of the batches hold values as they were read: texts are read as their column's kind here, so that one bad
     value makes one bad row. source: for the report. columns: of all batches; one may lack some of them.
     decimal_commas: the files in which the text 1,5 is a number. quarantine: a Parquet file of all bad rows
     (`Quarantine`). good: a .parquet, .arrow or .csv file of the others (`GoodRows`). Both appear whole when the check
-    has ended, the quarantine first. now: what freshness is measured against; by default the time of the call.
+    has ended, the quarantine first; each of two checks that write one name writes all of it, and the last one stays.
+    now: what freshness is measured against, without a zone in local time; by default the time of the call.
     Memory: one batch, and 26 to 52 bytes for each distinct key of a unique column (`Repeats`).
-    Raises ConfigError or CapacityError when a file cannot be written, SchemaError when good rows of two files do not
-    fit one table, and whatever the stream raises.
+    Raises ConfigError or CapacityError when a file cannot be written or both have one name, SchemaError when good rows
+    of two files do not fit one table, and whatever the stream raises.
     """
+    if quarantine and good and quarantine.resolve() == good.resolve():
+        raise ConfigError(
+            problem(
+                expected="two files for good and for bad rows",
+                got="one",
+                where=str(good),
+                next_step="give the good rows another name",
+            )
+        )
     with contextlib.ExitStack() as files:
         good_file = files.enter_context(open_table_file(good)) if good else None
         bad_file = files.enter_context(open_table_file(quarantine)) if quarantine else None
@@ -94,11 +107,11 @@ def check_stream(
         checker = _Checker(contract, columns, rules, SetTally(contract, now or clock.now()), bad_rows, good_rows)
         for item in stream:
             if isinstance(item, Batch):
-                checker.check(item, decimal_comma=item.file in decimal_commas)
+                batch = replace(item, table=plain(item.table))
+                checker.check(batch, decimal_comma=item.file in decimal_commas)
             else:
                 checker.reject(item)
-        if good_rows is not None:
-            good_rows.close()
+        checker.close()
         return checker.report(source)
 
 
@@ -118,31 +131,42 @@ class _Checker:
         self._columns = tuple(columns)
         self._schema = contract.table_schema
         self._tallies = [_RuleTally(rule) for rule in rules]
-        self._undecodable: list[Example] = []
+        self._undecodable = _Undecodable(quarantine)
         self._sets = sets
         self._quarantine = quarantine
         self._good_rows = good_rows
-        self._rows = self._good = self._rejected = 0
+        self._rows = self._good = 0
+        self._file: str | None = None
+        self._file_start = 0
 
     def check(self, batch: Batch, *, decimal_comma: bool) -> None:
+        self._undecodable.flush()
+        start = self._start_of(batch.file)
         readings = self._read(batch, decimal_comma)
-        broken = [tally.update(batch, readings) for tally in self._tallies]
+        broken = [tally.update(batch, start, readings) for tally in self._tallies]
         bad: Mask = np.logical_or.reduce(broken)
         self._sets.update(batch.table, readings)
         self._rows += len(bad)
         self._good += len(bad) - int(bad.sum())
         if self._quarantine is not None:
-            self._quarantine.add(batch, bad, broken)
+            self._quarantine.add(batch, start, bad, broken)
         if self._good_rows is not None:
             self._good_rows.add(batch, ~bad, readings)
 
     def reject(self, row: BadRow) -> None:
+        self._undecodable.add(row, row.ordinal - self._start_of(row.file))
         self._rows += 1
-        self._rejected += 1
-        if len(self._undecodable) < _EXAMPLES:
-            self._undecodable.append(Example(row.file, row.ordinal, row.line, row.reason))
-        if self._quarantine is not None:
-            self._quarantine.add_undecodable(row, f"{_UNDECODABLE}: {row.reason}")
+
+    def close(self) -> None:
+        self._undecodable.flush()
+        if self._good_rows is not None:
+            self._good_rows.close()
+
+    def _start_of(self, file: str) -> int:
+        """Return the ordinal of a file's first row: all rows before it were counted."""
+        if file != self._file:
+            self._file, self._file_start = file, self._rows
+        return self._file_start
 
     def _read(self, batch: Batch, decimal_comma: bool) -> Readings:
         readings = {}
@@ -155,9 +179,6 @@ class _Checker:
         return readings
 
     def report(self, source: str) -> ContractReport:
-        decoded = RuleResult(
-            _UNDECODABLE, "row", "a row that can be decoded", self._rejected, examples=tuple(self._undecodable)
-        )
         return ContractReport(
             source=source,
             contract=self._contract.digest,
@@ -165,11 +186,41 @@ class _Checker:
             good=self._good,
             quarantined=self._rows - self._good,
             rules=(
-                decoded,
+                self._undecodable.result(),
                 *(tally.result() for tally in self._tallies),
                 *self._sets.results(self._rows, self._columns),
             ),
         )
+
+
+@dataclass(slots=True)
+class _Undecodable:
+    """Rows that could not be decoded: counted, and gathered for the quarantine."""
+
+    quarantine: Quarantine | None
+    violations: int = 0
+    examples: list[Example] = field(default_factory=list)
+    rows: list[BadRow] = field(default_factory=list)
+    file_rows: list[int] = field(default_factory=list)
+
+    def add(self, row: BadRow, file_row: int) -> None:
+        self.violations += 1
+        if len(self.examples) < _EXAMPLES:
+            self.examples.append(Example(row.file, file_row, row.ordinal, row.line, row.reason))
+        if self.quarantine is not None:
+            self.rows.append(row)
+            self.file_rows.append(file_row)
+            if len(self.rows) == _GATHERED:
+                self.flush()
+
+    def flush(self) -> None:
+        if self.quarantine is not None and self.rows:
+            self.quarantine.add_undecodable(self.rows, self.file_rows, _UNDECODABLE)
+            self.rows, self.file_rows = [], []
+
+    def result(self) -> RuleResult:
+        expected = "a row that can be decoded"
+        return RuleResult(_UNDECODABLE, "row", expected, self.violations, examples=tuple(self.examples))
 
 
 @dataclass(slots=True)
@@ -178,7 +229,7 @@ class _RuleTally:
     violations: int = 0
     examples: list[Example] = field(default_factory=list)
 
-    def update(self, batch: Batch, readings: Readings) -> Mask:
+    def update(self, batch: Batch, file_start: int, readings: Readings) -> Mask:
         """Return which rows break the rule: none when its column is absent, or of a type that nobody can read."""
         if not all(name in readings for name in self.rule.columns):
             return np.zeros(batch.table.num_rows, np.bool_)
@@ -187,7 +238,8 @@ class _RuleTally:
         self.violations += len(rows)
         for row in rows[: _EXAMPLES - len(self.examples)].tolist():
             value = ", ".join(_shown(batch.table, name, row) for name in self.rule.columns)
-            self.examples.append(Example(batch.file, int(batch.row_numbers()[row]), None, value))
+            ordinal = int(batch.row_numbers()[row])
+            self.examples.append(Example(batch.file, ordinal - file_start, ordinal, None, value))
         return broken
 
     def result(self) -> RuleResult:

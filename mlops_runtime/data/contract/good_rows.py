@@ -27,9 +27,10 @@ _TYPES: dict[ColumnKind, pa.DataType] = {
 
 
 class GoodRows:
-    """Writes good rows: declared columns as `conform` leaves them, the others as they came; texts plain.
+    """Writes good rows: declared columns as values of their kind, the others as they came; texts plain.
 
-    A column has the type that the first batch with it gives it; one that only later batches have must be declared.
+    A column that is not declared has the type that the first batch gives it; one that only later batches have must be
+    declared. So must whole numbers beyond 2**53, as integers: kind number is float64.
     """
 
     def __init__(self, file: TableFile, declared: Schema, columns: Sequence[str]) -> None:
@@ -45,17 +46,18 @@ class GoodRows:
         read = {name: readings[name].values if name in readings else table.column(name) for name in table.column_names}
         plain = pa.table({name: _plain(values) for name, values in read.items()}).filter(pa.array(good))
         if self._schema is None:
-            self._start(plain.schema)
+            self._start(plain.schema, readings)
         self._file.write(self._fitted(plain, batch.file))
 
     def close(self) -> None:
         """Say what the columns are when no batch did: then there are no rows."""
         if self._schema is None:
-            self._start(pa.schema([]))
+            self._start(pa.schema([]), {})
 
-    def _start(self, first: pa.Schema) -> None:
+    def _start(self, first: pa.Schema, readings: Readings) -> None:
         types = {name: _TYPES[self._kinds[name]] for name in self._columns if name in self._kinds}
-        types |= {field.name: field.type for field in first}
+        as_it_came = (field for field in first if field.name not in readings or pa.types.is_uint64(field.type))
+        types |= {field.name: field.type for field in as_it_came}
         self._schema = pa.schema([(name, types[name]) for name in self._columns if name in types])
         self._file.write(self._schema.empty_table())
 
@@ -71,8 +73,8 @@ class GoodRows:
             try:
                 columns.append(values.cast(field.type))
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-                expected = f"values of type {field.type} in column `{field.name}`, as in earlier files"
-                raise _misfit(file, expected, str(values.type)) from error
+                expected = f"values that {field.type} holds exactly in column `{field.name}`"
+                raise _misfit(file, expected, f"{values.type}: {error}") from error
         return pa.Table.from_arrays(columns, schema=schema)
 
 
@@ -81,5 +83,5 @@ def _plain(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
 
 
 def _misfit(file: str, expected: str, got: str) -> SchemaError:
-    advice = "declare the column in the contract, or check the files one by one"
+    advice = "declare the column in the contract, whole numbers beyond 2**53 as integer, or check file by file"
     return SchemaError(problem(expected=expected, got=got, where=f"good rows of {file}", next_step=advice))

@@ -22,7 +22,7 @@ from mlops_runtime.core.digest import canonical_json, sha256_bytes
 from mlops_runtime.core.document import Strict, YamlDocument
 from mlops_runtime.data.schema import DEFAULT_NULL_TOKENS, Column, ColumnKind, Schema, repeated_names
 
-__all__ = ["Bound", "ColumnContract", "Contract"]
+__all__ = ["Bound", "ColumnContract", "Contract", "whole_match"]
 
 Bound = int | float | dt.datetime
 
@@ -39,6 +39,11 @@ _KIND_WORDS: dict[ColumnKind, str] = {
     "timestamp": "time (ISO 8601)",
     "string": "text",
 }
+
+
+def whole_match(pattern: str) -> str:
+    """Return the RE2 expression that matches a text when `pattern` matches all of it."""
+    return rf"\A(?:{pattern})\z"
 
 
 class ColumnContract(Strict):
@@ -88,7 +93,8 @@ class ColumnContract(Strict):
     def _pattern_is_re2(cls, pattern: str | None) -> str | None:
         if pattern is not None:
             try:
-                pc.match_substring_regex(pa.array([""]), pattern)
+                for expression in (pattern, whole_match(pattern)):
+                    pc.match_substring_regex(pa.array([""]), expression)
             except pa.ArrowInvalid as error:
                 raise ValueError(f"no RE2 expression: {error}") from error
         return pattern

@@ -1,13 +1,12 @@
 """Bad rows, kept with the reasons: what a person needs to find and mend them.
 
-A quarantine file is Parquet. `_file` and `_row` (the row's ordinal in the data set, from 0) say where a row came from,
-`_line` where in its file, when known; `_reasons` lists every rule that it broke. The other columns are the row's own,
+`_file` and `_file_row` (the row's ordinal there, from 0) say where a row came from, `_line` in which line, when known;
+`_row` is its ordinal in the data set. `_reasons` lists every rule that it broke. The other columns are the row's own,
 as texts, the way they were read. Of a row that could not even be decoded there is only its text, in `_text`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,14 +15,16 @@ from numpy.typing import NDArray
 
 from mlops_runtime.core.errors import ConfigError, problem
 from mlops_runtime.data.batch import BadRow, Batch
+from mlops_runtime.data.contract.layout import texts_of
 from mlops_runtime.data.contract.table_file import TableFile
 from mlops_runtime.data.contract.values import Mask
 from mlops_runtime.data.schema import listed
 
-__all__ = ["Quarantine", "texts_of"]
+__all__ = ["Quarantine"]
 
 _OWN = {
     "_file": pa.utf8(),
+    "_file_row": pa.int64(),
     "_row": pa.int64(),
     "_line": pa.int64(),
     "_text": pa.utf8(),
@@ -54,29 +55,32 @@ class Quarantine:
         self._schema = pa.schema([*_OWN.items(), *((name, pa.utf8()) for name in columns)])
         self._file.write(self._schema.empty_table())
 
-    def add(self, batch: Batch, bad: Mask, broken: Sequence[Mask]) -> None:
-        """Add the rows of a batch that are `bad`; broken: one mask a rule."""
+    def add(self, batch: Batch, file_start: int, bad: Mask, broken: Sequence[Mask]) -> None:
+        """Add the rows of a batch that are `bad`; file_start: its file's first ordinal; broken: one mask a rule."""
         rows = np.flatnonzero(bad)
         if not len(rows):
             return
+        ordinals = batch.row_numbers()[rows]
         own = {
             "_file": pa.array([batch.file] * len(rows), pa.utf8()),
-            "_row": pa.array(batch.row_numbers()[rows]),
+            "_file_row": pa.array(ordinals - file_start),
+            "_row": pa.array(ordinals),
             "_reasons": self._reasons(rows, broken),
         }
         taken = batch.table.take(pa.array(rows))
         self._write(own | {name: texts_of(taken.column(name)) for name in taken.column_names}, len(rows))
 
-    def add_undecodable(self, row: BadRow, reason: str) -> None:
-        """Add a row of which there is only a text."""
+    def add_undecodable(self, rows: Sequence[BadRow], file_rows: Sequence[int], rule: str) -> None:
+        """Add rows of which there are only texts; file_rows: the ordinal of each in its file."""
         own = {
-            "_file": pa.array([row.file], pa.utf8()),
-            "_row": pa.array([row.ordinal], pa.int64()),
-            "_line": pa.array([row.line], pa.int64()),
-            "_text": pa.array([row.text], pa.utf8()),
-            "_reasons": pa.array([[reason]], pa.list_(pa.utf8())),
+            "_file": pa.array([row.file for row in rows], pa.utf8()),
+            "_file_row": pa.array(file_rows, pa.int64()),
+            "_row": pa.array([row.ordinal for row in rows], pa.int64()),
+            "_line": pa.array([row.line for row in rows], pa.int64()),
+            "_text": pa.array([row.text for row in rows], pa.utf8()),
+            "_reasons": pa.array([[f"{rule}: {row.reason}"] for row in rows], pa.list_(pa.utf8())),
         }
-        self._write(own, 1)
+        self._write(own, len(rows))
 
     def _reasons(self, rows: NDArray[np.int64], broken: Sequence[Mask]) -> pa.ListArray:
         by_row = np.stack([mask[rows] for mask in broken], axis=1)
@@ -86,13 +90,3 @@ class Quarantine:
     def _write(self, columns: dict[str, pa.Array], rows: int) -> None:
         arrays = [columns.get(field.name, pa.nulls(rows, field.type)) for field in self._schema]
         self._file.write(pa.table(arrays, schema=self._schema))
-
-
-def texts_of(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return values as texts: lists as JSON, everything else as Arrow writes it."""
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    if pa.types.is_nested(values.type):
-        shown = (None if value is None else json.dumps(value, default=str) for value in values.to_pylist())
-        return pa.chunked_array([pa.array(shown, pa.utf8())])
-    return values.cast(pa.utf8())

@@ -10,12 +10,13 @@ __all__ = ["ContractReport", "Example", "RuleResult"]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One bad row: its file, its ordinal in the data set (from 0), its line where known, and what it holds."""
+    """One bad row: its file, its ordinals there and in the data set (from 0), its line where known, what it holds."""
 
     file: str
-    row: int | None
+    file_row: int
+    row: int
     line: int | None
-    value: str | None
+    value: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlops_runtime.data.contract.model import Bound, ColumnContract, Contract
+from mlops_runtime.data.contract.model import Bound, ColumnContract, Contract, whole_match
 from mlops_runtime.data.contract.repeats import Repeats
 from mlops_runtime.data.contract.values import Mask, Reading
 from mlops_runtime.data.schema import listed
@@ -77,7 +77,7 @@ def _value_tests(column: ColumnContract) -> Iterator[tuple[str, str, _Test]]:
     if column.allowed is not None:
         yield "allowed", f"one of {listed(map(str, column.allowed), limit=_SHOWN)}", _not_among(column)
     if column.pattern is not None:
-        pattern = rf"\A(?:{column.pattern})\z"
+        pattern = whole_match(column.pattern)
         yield "pattern", f"match of {column.pattern}", lambda texts: pc.invert(pc.match_substring_regex(texts, pattern))
     length = pc.utf8_length if column.kind == "string" else pc.list_value_length
     unit = "characters" if column.kind == "string" else "elements"

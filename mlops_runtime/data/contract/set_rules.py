@@ -14,22 +14,23 @@ from mlops_runtime.data.contract.model import ColumnContract, Contract
 from mlops_runtime.data.contract.report import RuleResult
 from mlops_runtime.data.contract.rules import Readings
 from mlops_runtime.data.schema import listed
+from mlops_runtime.data.sketch import time_text
 
 __all__ = ["SetTally"]
 
-_HOUR = dt.timedelta(hours=1)
+_HOUR = 3_600_000_000  # microseconds
 
 
 class SetTally:
     """What the set rules need to know of all rows, bad ones included."""
 
     def __init__(self, contract: Contract, now: dt.datetime) -> None:
-        """now: time-zone aware; what freshness is measured against."""
+        """now: what freshness is measured against."""
         self._contract = contract
-        self._now = now
+        self._now = now.astimezone(dt.UTC)
         self._rows = 0
         self._missing: Counter[str] = Counter()
-        self._newest: dict[str, dt.datetime] = {}
+        self._newest: dict[str, int] = {}  # microseconds since 1970: a time may be beyond any calendar
         self._unread: dict[str, pa.DataType] = {}
 
     def update(self, table: pa.Table, readings: Readings) -> None:
@@ -47,7 +48,7 @@ class SetTally:
 
     def _add_times(self, name: str, values: pa.Array) -> None:
         past = pc.less_equal(values, pa.scalar(self._now, TIMESTAMP))
-        newest = pc.max(values.filter(past)).as_py()
+        newest = pc.max(values.filter(past).cast(pa.int64())).as_py()
         if newest is not None:
             self._newest[name] = max(newest, self._newest.get(name, newest))
 
@@ -86,9 +87,9 @@ class SetTally:
         expected = f"a time in the {limit_h:g} hours before {self._now:%Y-%m-%dT%H:%M:%SZ}"
         if newest is None:
             return _result(f"{name}.maximum_age_h", expected, True, "no time that is not in the future")
-        age = self._now - newest
-        observed = f"{age / _HOUR:.2f} hours ({newest.isoformat()})"
-        return _result(f"{name}.maximum_age_h", expected, age > limit_h * _HOUR, observed)
+        age_h = (pa.scalar(self._now, TIMESTAMP).value - newest) / _HOUR
+        observed = f"{age_h:.2f} hours ({time_text(newest)})"
+        return _result(f"{name}.maximum_age_h", expected, age_h > limit_h, observed)
 
 
 def _result(rule: str, expected: str, violated: bool, observed: str) -> RuleResult:

@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 
 from mlops_runtime.core.durable import durable_stream
 from mlops_runtime.core.errors import ConfigError, problem
+from mlops_runtime.data.conform import is_text
+from mlops_runtime.data.contract.layout import texts_of
 
 __all__ = ["TableFile", "open_table_file"]
 
@@ -26,19 +28,21 @@ _WRITERS: dict[str, Callable[[BinaryIO, pa.Schema], Any]] = {
 
 
 class TableFile:
-    """The file while it is written; every piece has the schema of the first."""
+    """The file while it is written; every piece has the schema of the first. In CSV lists are JSON arrays."""
 
-    def __init__(self, stream: BinaryIO, suffix: str) -> None:
+    def __init__(self, stream: BinaryIO, path: Path) -> None:
         self._stream = stream
-        self._open = _WRITERS[suffix]
+        self._path = path
         self._writer: Any = None
         self._pieces: list[pa.Table] = []
         self._rows = 0
 
     def write(self, table: pa.Table) -> None:
-        """Add rows; none is fine, and says what the columns are."""
+        """Add rows; none is fine, and says what the columns are. Raises ConfigError when the format lacks a type."""
+        if self._path.suffix.lower() == ".csv":
+            table = _for_csv(table)
         if self._writer is None:
-            self._writer = self._open(self._stream, table.schema)
+            self._writer = self._open(table.schema)
         self._pieces.append(table)
         self._rows += table.num_rows
         if self._rows >= _GROUP_ROWS:
@@ -49,6 +53,18 @@ class TableFile:
         if self._writer is not None:
             self._flush()
             self._writer.close()
+
+    def abandon(self) -> None:
+        """Let go of the writer, whatever state it is in: the file will not appear."""
+        if self._writer is not None:
+            with contextlib.suppress(OSError, pa.ArrowException):
+                self._writer.close()
+
+    def _open(self, schema: pa.Schema) -> Any:
+        try:
+            return _WRITERS[self._path.suffix.lower()](self._stream, schema)
+        except pa.ArrowNotImplementedError as error:
+            raise _refused(self._path, "columns that the format can hold", str(error), "write a .arrow file") from error
 
     def _flush(self) -> None:
         if self._rows:
@@ -62,17 +78,28 @@ def open_table_file(path: Path) -> Iterator[TableFile]:
 
     Raises ConfigError for another name, and as `durable_stream` does.
     """
-    suffix = path.suffix.lower()
-    if suffix not in _WRITERS:
-        raise ConfigError(
-            problem(
-                expected=f"a file name that ends in {', '.join(_WRITERS)}",
-                got=f"`{path.name}`",
-                where=str(path),
-                next_step="choose the format by the extension",
-            )
-        )
+    if path.suffix.lower() not in _WRITERS:
+        expected = f"a file name that ends in {', '.join(_WRITERS)}"
+        raise _refused(path, expected, f"`{path.name}`", "choose the format by the extension")
     with durable_stream(path) as stream:
-        file = TableFile(stream, suffix)
-        yield file
-        file.close()
+        file = TableFile(stream, path)
+        try:
+            yield file
+            file.close()
+        except BaseException:
+            file.abandon()
+            raise
+
+
+def _for_csv(table: pa.Table) -> pa.Table:
+    """Write what CSV has no form for as a text."""
+    for place, field in enumerate(table.schema):
+        kind = field.type
+        known = pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind) or is_text(kind)
+        if pa.types.is_interval(kind) or not known:
+            table = table.set_column(place, field.name, texts_of(table.column(place)))
+    return table
+
+
+def _refused(path: Path, expected: str, got: str, advice: str) -> ConfigError:
+    return ConfigError(problem(expected=expected, got=got, where=str(path), next_step=advice))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mlops_runtime.core.errors import SchemaError
 from mlops_runtime.data.conform import conform, is_text
+from mlops_runtime.data.lists import is_list
 from mlops_runtime.data.schema import Column, ColumnKind, Schema
 
 __all__ = ["Mask", "Reading", "read_values"]
@@ -54,16 +55,39 @@ def read_values(
     ([31.0, 47.0, None, None], [False, False, True, False], [False, False, False, True])
     """
     judge = _Judge(Column(column.name, column.kind), rules, where)
-    if column.kind == "number" and is_text(raw.type):
-        raw = _spelled_plainly(raw, rules, decimal_comma=decimal_comma)
     unreadable = np.zeros(len(raw), bool)
+    if is_text(raw.type):
+        raw, unreadable = _valid_texts(raw)
+        if column.kind == "number":
+            raw = _spelled_plainly(raw, rules, decimal_comma=decimal_comma)
     values = judge.read(raw)
     if values is None:
         if not judge.knows(raw.type):
             return None
-        values, unreadable = _salvage(raw, judge)
+        values, refused = _salvage(raw, judge)
+        unreadable = unreadable | refused
     whole = _one_array(values, as_dictionary=column.kind == "string")
     return Reading(whole, _missing(whole) & ~unreadable, unreadable)
+
+
+def _valid_texts(raw: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Mask]:
+    """Leave out texts that are no UTF-8; return the others, and which rows had one."""
+    if all(_is_utf8(chunk.dictionary if pa.types.is_dictionary(raw.type) else chunk) for chunk in raw.chunks):
+        return raw, np.zeros(len(raw), np.bool_)
+    encoded = _one_array(raw, as_dictionary=True)
+    texts = encoded.dictionary
+    valid = np.array([_is_utf8(texts.slice(place, 1)) for place in range(len(texts))])
+    kept = pc.if_else(pa.array(valid), texts, pa.scalar(None, texts.type))
+    broken: Mask = np.append(~valid, False)[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    return pa.chunked_array([kept.take(encoded.indices)]), broken
+
+
+def _is_utf8(texts: pa.Array) -> bool:
+    try:
+        texts.cast(pa.large_binary()).cast(pa.large_utf8())
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _spelled_plainly(raw: pa.ChunkedArray, rules: Schema, *, decimal_comma: bool) -> pa.ChunkedArray:
@@ -102,9 +126,15 @@ class _Judge:
 
     def knows(self, data_type: pa.DataType) -> bool:
         """Whether some value of this type can be read: decided by the type alone."""
-        if self.kind == "string" and pa.types.is_floating(data_type):
-            return False
-        return self.read(pa.chunked_array([], data_type)) is not None
+        kind = data_type.value_type if pa.types.is_dictionary(data_type) else data_type
+        if is_text(kind) or pa.types.is_null(kind):
+            return True
+        if self.kind == "string":
+            return bool(pa.types.is_integer(kind) or pa.types.is_boolean(kind))
+        if self.kind.endswith("_list"):
+            readable = is_text if self.kind == "string_list" else pa.types.is_integer
+            return is_list(kind) and bool(pa.types.is_null(kind.value_type) or readable(kind.value_type))
+        return self.read(pa.chunked_array([], kind)) is not None
 
     def readable(self, values: pa.Array) -> Mask:
         """Judge each of `values`: what is not even plausible at once, the rest by halving."""
