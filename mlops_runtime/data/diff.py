@@ -150,7 +150,7 @@ def _described(column: Column) -> str:
 
 def _column(before: ColumnSketch, after: ColumnSketch, threshold: float) -> ColumnDiff:
     distances = []
-    if before.numbers and after.numbers and before.numbers.count and after.numbers.count:
+    if before.numbers and after.numbers and before.numbers.present and after.numbers.present:
         distances.append(number_distance(before.numbers, after.numbers))
     if before.keys and after.keys and before.keys.present and after.keys.present:
         distances.append(key_distance(before.keys, after.keys))

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from mlops_runtime.cli.main import run
 from mlops_runtime.data import open_source
 from mlops_runtime.data.contract import Contract, check
 from mlops_runtime.data.dataset_manifest import DatasetManifest
+from mlops_runtime.data.sketch import TableSketch
 
 TEXT = "age,city,seen,gap\n39, Dubai,2025-01-01,\n50, ?,2025-01-02,\n, Dubai,2025-01-03,\n"
 CONTRACT = """
@@ -242,12 +244,20 @@ def test_a_manifest_of_a_file_and_of_its_copy_is_one_version(file, tmp_path, cap
     assert DatasetManifest.load(tmp_path / "1.json").digest == first["version"]
 
 
-def test_batches_of_any_size_give_one_version(tmp_path):
-    path = tmp_path / "a.parquet"
-    pq.write_table(
-        pa.table({"x": np.arange(5_000.0), "s": [f"k{i % 7}" for i in range(5_000)]}), path, row_group_size=900
-    )
-    whole = DatasetManifest.of(open_source(path))
-    other = tmp_path / "b.parquet"
-    pq.write_table(pq.read_table(path), other, row_group_size=4_000)
-    assert DatasetManifest.of(open_source(other)).columns == whole.columns
+@pytest.mark.parametrize("rows", [9_999, 77_777])
+def test_batches_of_any_size_give_one_version(tmp_path, rows):
+    n = 80_000
+    table = pa.table({"x": np.sin(np.arange(n)), "s": [f"k{i % 20_000}" for i in range(n)], "n": np.arange(n) % 7})
+    paths = [tmp_path / "a.parquet", tmp_path / "b.arrow"]
+    pq.write_table(table, paths[0], row_group_size=rows)
+    with pa.ipc.new_file(paths[1], table.schema) as writer:
+        writer.write_table(table, max_chunksize=rows // 3)
+    sketches = []
+    for path in paths:
+        sketch, source = TableSketch(open_source(path).schema), open_source(path)
+        for batch in source.batches(rows):
+            sketch.update(batch)
+        sketches.append(sketch.freeze())
+    whole = DatasetManifest.of(open_source(paths[0]))
+    assert sketches == [whole.columns, whole.columns]
+    assert replace(whole, columns=sketches[1]).digest == whole.digest

@@ -168,6 +168,15 @@ def test_the_distance_of_numbers_is_within_its_error_of_the_true_one(rows, shift
     assert abs(distance.value - ks_2samp(a, b, method="asymp").statistic) <= distance.error
 
 
+def test_infinities_are_part_of_the_distance():
+    fine, infinite = [1.0, 2.0, 3.0, 4.0], [-np.inf, -np.inf, 3.0, np.inf]
+    (column,) = diff(_manifest({"x": fine}), _manifest({"x": infinite})).columns
+    assert column.distances[0].value == 0.5
+    for values in ([np.inf] * 4, [-np.inf] * 4):
+        (column,) = diff(_manifest({"x": fine}), _manifest({"x": values})).columns
+        assert (column.distances[0].value, column.drifted) == (1.0, True)
+
+
 def test_the_distance_of_keys_is_exact_when_all_are_listed():
     old, new = _manifest({"c": ["a"] * 6 + ["b"] * 4}), _manifest({"c": ["a"] * 3 + ["b"] * 4 + ["z"] * 3})
     (column,) = diff(old, new).columns

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlops_runtime.data.sketch.model import QUANTILES, KeySketch, NumberSketch
 
@@ -28,14 +29,19 @@ class Distance:
 
 
 def number_distance(before: NumberSketch, after: NumberSketch) -> Distance:
-    """Kolmogorov-Smirnov distance of two columns with values, from their quantiles.
+    """Kolmogorov-Smirnov distance of two columns with values, from their quantiles and their counts of infinities.
 
     error: 1/256 for the quantiles' step and, of each side that is a sample, DKW's bound (99 % each).
     Source: Massart (1990), "The tight constant in the Dvoretzky-Kiefer-Wolfowitz inequality".
     """
-    steps = np.unique(np.array([*before.quantiles, *after.quantiles]))
-    apart = np.abs(before.shares_up_to(steps) - after.shares_up_to(steps))
+    steps = np.unique(np.array([-np.inf, *before.quantiles, *after.quantiles]))
+    apart = np.abs(_shares_up_to(steps, before) - _shares_up_to(steps, after))
     return Distance("ks", float(apart.max()), 1 / QUANTILES + before.error + after.error)
+
+
+def _shares_up_to(steps: NDArray[np.float64], numbers: NumberSketch) -> NDArray[np.float64]:
+    finite = numbers.shares_up_to(steps) * numbers.count if numbers.count else 0.0
+    return np.asarray((numbers.negative_infinite + finite) / numbers.present)
 
 
 def key_distance(before: KeySketch, after: KeySketch) -> Distance:

@@ -78,6 +78,11 @@ class NumberSketch(StrictModel):
         """
         return np.maximum(np.searchsorted(np.array(self.quantiles), x, "right") - 1, 0) / QUANTILES
 
+    @property
+    def present(self) -> int:
+        """How many values there are, infinite ones included."""
+        return self.count + self.positive_infinite + self.negative_infinite
+
 
 class KeySketch(StrictModel):
     """The most frequent texts or whole numbers of a column; of lists, their elements.
@@ -117,8 +122,7 @@ class ColumnSketch(StrictModel):
 
     @model_validator(mode="after")
     def _counts_add_up(self) -> ColumnSketch:
-        infinite = self.numbers.positive_infinite + self.numbers.negative_infinite if self.numbers else 0
-        if self.numbers and self.numbers.count + infinite + self.missing != self.rows:
+        if self.numbers and self.numbers.present + self.missing != self.rows:
             raise ValueError(f"column `{self.name}`: values and missing values are not {self.rows} rows")
         if self.keys and not self.kind.endswith("_list") and self.keys.present + self.missing != self.rows:
             raise ValueError(f"column `{self.name}`: keys and missing values are not {self.rows} rows")
