@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 from rich.console import Console
@@ -16,18 +17,26 @@ if TYPE_CHECKING:
 __all__ = ["data"]
 
 _REFUSED = 3
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+def _data_set(command: _Command) -> _Command:
+    """Take what `open_source` takes: FILE..., and the version of a table."""
+    help_text = "Of a Delta table, or the snapshot of an Iceberg table; by default the latest."
+    option = click.option("--version", type=int, help=help_text)
+    return click.argument("files", metavar="FILE...", nargs=-1, required=True)(option(command))
 
 
 @click.group()
 def data() -> None:
-    """Look into data sets: a file, a folder, a pattern with wildcards, or a URL."""
+    """Look into data sets: files, folders, patterns with wildcards, URLs; a Delta or an Iceberg table."""
 
 
-@data.command(epilog="Example: mlrt data inspect customers.csv")
-@click.argument("file")
+@data.command(epilog="Example: mlrt data inspect 's3://bucket/claims/**/*.parquet'")
+@_data_set
 @json_option
-def inspect(file: str, as_json: bool) -> None:
-    """Show every column of FILE.
+def inspect(files: tuple[str, ...], version: int | None, as_json: bool) -> None:
+    """Show every column of FILES, which are one data set.
 
     Kind, missing share and distinct values; of numbers a small histogram, the least, the mean and the greatest; of
     texts the most frequent.
@@ -35,10 +44,11 @@ def inspect(file: str, as_json: bool) -> None:
     from mlops_runtime.data import open_source
     from mlops_runtime.data.dataset_manifest import DatasetManifest
 
-    source = open_source(file)
+    source = open_source(files, version=version)
     seen = DatasetManifest.of(source)
+    title = files[0] if len(files) == 1 else f"{len(source.files)} files"
     payload = {
-        "file": file,
+        "paths": list(files),
         "manifest": seen.manifest.to_dict(),
         "columns": [column.to_dict() for column in seen.columns],
         "notes": list(source.notes),
@@ -47,21 +57,31 @@ def inspect(file: str, as_json: bool) -> None:
     def render(console: Console) -> None:
         from mlops_runtime.cli.data_tables import columns_table, print_notes
 
-        console.print(columns_table(f"{file}: {seen.rows:,} rows", seen.columns))
+        console.print(columns_table(f"{title}: {seen.rows:,} rows", seen.columns))
         print_notes(console, source.notes)
         console.print(f"data set {seen.manifest.digest}", style="dim", soft_wrap=True)
+        if source.table is not None:
+            version_of = f"{source.table.format} table {source.table.id}, version {source.table.version}"
+            console.print(version_of, style="dim", soft_wrap=True)
 
     emit(payload, as_json=as_json, render=render)
 
 
 @data.command(epilog="Example: mlrt data check today.csv --contract contract.yaml --quarantine bad.parquet")
-@click.argument("file")
+@_data_set
 @click.option("--contract", "contract_path", type=click.Path(path_type=Path), required=True, help="YAML file.")
 @click.option("--quarantine", type=click.Path(path_type=Path), help="Write bad rows, as read, with reasons (.parquet).")
 @click.option("--good", type=click.Path(path_type=Path), help="Write good rows, cleaned (.parquet, .arrow or .csv).")
 @json_option
-def check(file: str, contract_path: Path, quarantine: Path | None, good: Path | None, as_json: bool) -> int:
-    """Check FILE against a contract, in one pass; exit with 3 when a rule is broken.
+def check(
+    files: tuple[str, ...],
+    version: int | None,
+    contract_path: Path,
+    quarantine: Path | None,
+    good: Path | None,
+    as_json: bool,
+) -> int:
+    """Check FILES against a contract, in one pass; exit with 3 when a rule is broken.
 
     Rows that break a rule about rows, or cannot be read at all, go to the quarantine file; rules about the whole data
     set break it as a whole. Both files appear when the check has ended, or not at all.
@@ -71,17 +91,18 @@ def check(file: str, contract_path: Path, quarantine: Path | None, good: Path | 
     from mlops_runtime.data.contract import Contract
     from mlops_runtime.data.contract import check as check_contract
 
-    report = check_contract(open_source(file), Contract.load(contract_path), quarantine=quarantine, good=good)
+    source = open_source(files, version=version)
+    report = check_contract(source, Contract.load(contract_path), quarantine=quarantine, good=good)
     emit(report.to_dict(), as_json=as_json, render=lambda console: print_report(console, report))
     return 0 if report.passed else _REFUSED
 
 
 @data.command(epilog="Example: mlrt data contract good.csv -o contract.yaml")
-@click.argument("file")
+@_data_set
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write it; else it is printed.")
 @json_option
-def contract(file: str, output: Path | None, as_json: bool) -> None:
-    """Propose a contract from FILE, which is known to be good; a person should read it.
+def contract(files: tuple[str, ...], version: int | None, output: Path | None, as_json: bool) -> None:
+    """Propose a contract from FILES, which are known to be good; a person should read it.
 
     Kinds, missing shares, ranges with a margin, the values of categories, uniqueness where it was proved.
     """
@@ -89,7 +110,7 @@ def contract(file: str, output: Path | None, as_json: bool) -> None:
     from mlops_runtime.data.contract import infer_contract
     from mlops_runtime.data.dataset_manifest import DatasetManifest
 
-    seen = DatasetManifest.of(open_source(file))
+    seen = DatasetManifest.of(open_source(files, version=version))
     proposed = infer_contract(seen.schema, seen.columns)
     if output is not None:
         proposed.save(output)
@@ -104,20 +125,23 @@ def contract(file: str, output: Path | None, as_json: bool) -> None:
 
 
 @data.command(epilog="Example: mlrt data manifest 'year=2026/*.parquet' -o 2026.json")
-@click.argument("file")
+@_data_set
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Where to write it (JSON).")
 @json_option
-def manifest(file: str, output: Path, as_json: bool) -> None:
-    """Write the manifest of FILE: files by hash, schema, and a sketch of every column.
+def manifest(files: tuple[str, ...], version: int | None, output: Path, as_json: bool) -> None:
+    """Write the manifest of FILES: files by hash, schema, and a sketch of every column.
 
     `mlrt data diff` compares manifests without the data. A manifest holds values of the data (extremes, frequent keys).
     """
-    seen = _describe(file)
+    from mlops_runtime.data import open_source
+    from mlops_runtime.data.dataset_manifest import DatasetManifest
+
+    seen = DatasetManifest.of(open_source(files, version=version))
     seen.save(output)
     payload = {"version": seen.digest, "dataset": seen.manifest.digest, "rows": seen.rows, "output": str(output)}
 
     def render(console: Console) -> None:
-        console.print(f"{file}: {seen.rows:,} rows, {len(seen.columns)} columns: {output}", markup=False)
+        console.print(f"{seen.rows:,} rows, {len(seen.columns)} columns: {output}", markup=False)
         console.print(f"data set {seen.manifest.digest}\nversion  {seen.digest}", style="dim", soft_wrap=True)
 
     emit(payload, as_json=as_json, render=render)

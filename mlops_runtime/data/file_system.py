@@ -18,7 +18,8 @@ __all__ = ["find_file_system"]
 
 _URL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://(.*)\Z", re.DOTALL)
 _ARROW_SCHEMES = ("file", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
-_PLACE = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
+_REGION = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_ENDPOINT = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
 def find_file_system(given: str, filesystem: Any = None) -> tuple[pafs.FileSystem, str]:
@@ -54,7 +55,11 @@ def find_file_system(given: str, filesystem: Any = None) -> tuple[pafs.FileSyste
 
 def _s3(bucket: str, options: Mapping[str, Any]) -> pafs.FileSystem:
     """The region is the bucket's, looked up unless options or the environment say where to go."""
-    placed = {"region", "endpoint_override"} & {*options} or any(map(os.environ.get, _PLACE))
+    endpoint = next(filter(None, map(os.environ.get, _ENDPOINT)), None)
+    if endpoint is not None and "endpoint_override" not in options:  # pyarrow takes a host where others take a URL
+        scheme, _, host = endpoint.rstrip("/").rpartition("://")
+        options = {"scheme": scheme or "https", **options, "endpoint_override": host}
+    placed = {"region", "endpoint_override"} & {*options} or any(map(os.environ.get, _REGION))
     region = {} if placed else {"region": pafs.resolve_s3_region(bucket)}
     return pafs.S3FileSystem(**region, **options)
 

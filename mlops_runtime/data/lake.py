@@ -24,7 +24,8 @@ def find_table(paths: str | Path | Sequence[str | Path], filesystem: Any, versio
 
     Raises ConfigError for a version of what is no table, and as `read_delta` and `read_iceberg`.
     """
-    given = str(paths) if isinstance(paths, str | Path) else None
+    named = [paths] if isinstance(paths, str | Path) else paths
+    given = str(named[0]) if len(named) == 1 else None
     table = None if given is None else _find(given, filesystem, version)
     if table is None and version is not None:
         raise ConfigError(

@@ -14,6 +14,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import DoubleType
 
+from mlops_runtime.cli.main import run
 from mlops_runtime.core.errors import ConfigError, DataError, EmptyInputError
 from mlops_runtime.data import Column, Schema, open_source, read_dataset
 from mlops_runtime.data.dataset_manifest import DatasetManifest
@@ -182,6 +183,17 @@ def test_a_delta_table_is_read_through_any_file_system(delta):
     source = open_source("delta", filesystem=beneath, version=1)
     assert rows(source) == rows_of(DeltaTable(delta, version=1))
     assert source.manifest() == open_source(delta, version=1).manifest()
+
+
+def test_the_command_line_reads_a_version_of_a_table(delta, iceberg, capsys):
+    first = iceberg.snapshots()[0].snapshot_id
+    for path, version in ((delta, 0), (iceberg.metadata_location, first)):
+        assert run(["data", "inspect", str(path), "--version", str(version), "--json"]) == 0
+        manifest = json.loads(capsys.readouterr().out)["manifest"]
+        assert manifest["rows"] == 3
+        assert manifest["table"]["version"] == str(version)
+    assert run(["data", "inspect", str(delta)]) == 0
+    assert "delta table " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("library", ["deltalake", "pyiceberg"])
