@@ -83,13 +83,14 @@ inline std::uint8_t* add_buffer(Node& node, Bytes& bytes, std::size_t size, bool
   return data;
 }
 
-// Offsets of `count` elements; mostly rising, each between -128 and 4 * kMostRows. Returns the largest.
+// Offsets of `count` elements, mostly rising, by 255 at most. Returns the largest.
 template <class Offset>
 std::int64_t add_offsets(Node& node, Bytes& bytes, std::int64_t count) {
   auto* const data = add_buffer(node, bytes, (static_cast<std::size_t>(count) + 1) * sizeof(Offset), false);
   std::int64_t largest = 0, at = 0;
   for (std::int64_t i = 0; i <= count; ++i) {
-    at = bytes.rarely(64) ? static_cast<std::int8_t>(bytes.byte()) : at + bytes.number(4);
+    const std::int64_t size = bytes.rarely(16) ? bytes.byte() : bytes.number(4);
+    at = bytes.rarely(64) ? static_cast<std::int8_t>(bytes.byte()) : at + size;
     const auto offset = static_cast<Offset>(at);
     std::memcpy(data + static_cast<std::size_t>(i) * sizeof(Offset), &offset, sizeof offset);
     largest = std::max(largest, at);
@@ -101,7 +102,7 @@ inline void add_views(Node& node, Bytes& bytes, std::int64_t count) {
   std::uint8_t* const views = add_buffer(node, bytes, static_cast<std::size_t>(count) * 16, false);
   for (std::int64_t i = 0; i < count; ++i) {
     std::array<std::int32_t, 4> view{};
-    view[0] = static_cast<std::int8_t>(bytes.byte()) % 32;
+    view[0] = bytes.rarely(8) ? bytes.byte() : static_cast<std::int8_t>(bytes.byte()) % 32;
     view[1] = bytes.byte();
     view[2] = static_cast<std::int8_t>(bytes.byte()) % 4;
     view[3] = static_cast<std::int8_t>(bytes.byte());
@@ -110,7 +111,7 @@ inline void add_views(Node& node, Bytes& bytes, std::int64_t count) {
   const std::int64_t blocks = bytes.number(3);
   std::vector<std::int64_t> sizes;
   for (std::int64_t b = 0; b < blocks; ++b) {
-    sizes.push_back(bytes.number(100));
+    sizes.push_back(bytes.byte());
     add_buffer(node, bytes, static_cast<std::size_t>(sizes.back()), true);
   }
   std::uint8_t* const stored = add_buffer(node, bytes, sizes.size() * sizeof(std::int64_t), false);
