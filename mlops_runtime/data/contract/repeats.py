@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlops_runtime._native import ArrowTable, hash_values
+from mlops_runtime.data.conform import is_text
 from mlops_runtime.data.contract.values import Mask, Reading
 
 __all__ = ["Repeats"]
@@ -57,9 +58,13 @@ class Repeats:
         """Add keys for which there is room; return where each new one comes first."""
         slots, is_new = _place(self._table, words)
         new = np.flatnonzero(is_new)
-        _, first = np.unique(slots[new], return_index=True)
+        shift = int(new[-1]).bit_length() if len(new) else 0
+        claims = np.sort(slots[new] << shift | new)  # by slot, then by row
+        taken = claims >> shift
+        is_first = np.append(True, taken[1:] != taken[:-1])[: len(new)]
+        first: NDArray[np.int64] = claims[is_first] & ((1 << shift) - 1)
         self._keys += len(first)
-        return new[first]
+        return first
 
     def _reserve(self, keys: int) -> None:
         old, slots = self._table, len(self._table[0])
@@ -111,7 +116,7 @@ def _words(readings: Sequence[Reading], seeds: Sequence[int]) -> _Words:
 
 def _parts(values: pa.Array) -> Iterator[pa.Array]:
     """Yield what tells a value from every other of its kind, whatever type it came in: 5 and 5.0 are one number."""
-    if pa.types.is_dictionary(values.type):
+    if is_text(values.type):
         yield values
     elif pa.types.is_timestamp(values.type):
         yield values.cast(pa.int64())

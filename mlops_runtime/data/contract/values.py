@@ -32,7 +32,7 @@ _PLAUSIBLE: dict[str, str] = {  # what `conform` might read; what does not match
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One column of a batch. values: of the kind's type, texts as a dictionary; null where missing or unreadable.
+    """One column of a batch. values: of the kind's type, texts maybe as a dictionary; null where missing or unreadable.
 
     missing: bool[rows], null, NaN or the empty text. unreadable: bool[rows], there is a value, but not of the kind.
     """
@@ -66,7 +66,7 @@ def read_values(
             return None
         values, refused = _salvage(raw, judge)
         unreadable = unreadable | refused
-    whole = _one_array(values, as_dictionary=column.kind == "string")
+    whole = _one_array(values, as_dictionary=pa.types.is_dictionary(values.type))
     return Reading(whole, _missing(whole) & ~unreadable, unreadable)
 
 
@@ -84,7 +84,7 @@ def _valid_texts(raw: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Mask]:
 
 def _is_utf8(texts: pa.Array) -> bool:
     try:
-        texts.cast(pa.large_binary()).cast(pa.large_utf8())
+        texts.validate(full=True)
     except pa.ArrowInvalid:
         return False
     return True
@@ -192,15 +192,18 @@ def _one_array(values: pa.ChunkedArray, *, as_dictionary: bool) -> pa.Array:
         values = values.cast(values.type.value_type)
     if values.num_chunks == 0:
         return pa.array([], values.type)
+    if values.num_chunks == 1:
+        return values.chunk(0)
     return values.unify_dictionaries().combine_chunks() if as_dictionary else values.combine_chunks()
 
 
 def _missing(values: pa.Array) -> Mask:
     if pa.types.is_dictionary(values.type):
-        texts = values.dictionary
-        absent = np.append(_numpy(pc.equal(texts, pa.scalar("", texts.type)), null=True), True)
+        absent = np.append(_missing(values.dictionary), True)
         result: Mask = absent[values.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
         return result
+    if is_text(values.type):
+        return _numpy(pc.equal(values, pa.scalar("", values.type)), null=True)
     return _numpy(values.is_null(nan_is_null=pa.types.is_floating(values.type)), null=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -107,15 +108,19 @@ class Keys:
             return KeySketch(present=self._present, top=entries[:TOP], complete=len(entries) <= TOP, error=0.0)
         if sampled is None:
             raise AssertionError("there are keys, so there are sampled rows")
-        counted = pc.value_counts(sampled)
         scale = self._present / max(1, len(sampled))
-        by_count = sorted(
-            zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True),
-            key=lambda entry: (-entry[1], str(entry[0]).encode()),
-        )
-        top = tuple((_shown(key), round(count * scale)) for key, count in by_count[:TOP])
+        top = tuple((_shown(key), round(count * scale)) for key, count in _most_frequent(sampled))
         error = 2 * math.sqrt(_LOG_200 / (2 * len(sampled))) if len(sampled) < self._present else 0.0
         return KeySketch(present=self._present, top=top, complete=False, error=1.0 if of_lists else min(1.0, error))
+
+
+def _most_frequent(keys: pa.ChunkedArray) -> Iterator[tuple[str, int]]:
+    """Yield the most frequent keys as texts, and their counts; of equally many the ones whose UTF-8 comes first."""
+    counted = pc.value_counts(keys)
+    table = pa.table({"key": counted.field("values").cast(pa.utf8()), "count": counted.field("counts")})
+    order = pc.sort_indices(table, sort_keys=[("count", "descending"), ("key", "ascending")])
+    first = table.take(order[:TOP])
+    yield from zip(first["key"].to_pylist(), first["count"].to_pylist(), strict=True)
 
 
 def _entries(counter: VocabularyCounter) -> tuple[tuple[str, int], ...]:

@@ -44,7 +44,9 @@ class DistinctSample:
 
     def _add(self, hashes: NDArray[np.uint64]) -> None:
         if len(hashes):
-            self._smallest = np.unique(np.concatenate([self._smallest, hashes]))[: _CAPACITY + 1]
+            ascending = np.sort(np.concatenate([self._smallest, hashes]))  # several times as fast as numpy.unique
+            is_new = np.append(True, ascending[1:] != ascending[:-1])
+            self._smallest = ascending[is_new][: _CAPACITY + 1]
 
     @property
     def full(self) -> bool:
