@@ -61,10 +61,10 @@ class Reader {
   // Adds rows [begin, begin + n), n <= kTileRows.
   void read(const Column& column, std::int64_t begin, std::int64_t n, Ids& out) {
     if (bag_.rule.unit == tokens::Unit::list) return read_lists(column, begin, n, out);
-    encoders::gather_texts(column, begin, n, rows_);
+    encoders::gather_texts(isa_, column, begin, n, rows_);
     for (std::int64_t i = 0; i < n; ++i) {
       const std::size_t before = out.ids.size();
-      const Text& text = rows_.texts[i];
+      const Text text = rows_[i];
       for (const Text& token : tokenizer_.split({text.data, text.size})) add(token, out.ids);
       flush(out.ids);
       out.counts.push_back(static_cast<std::int64_t>(out.ids.size() - before));

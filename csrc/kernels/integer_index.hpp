@@ -42,10 +42,11 @@ class Index {
     table.for_each([&](std::int64_t key, std::int64_t id) { slots_[places_.slot(hash(key))] = {key, id}; });
   }
 
-  MLRT_INLINE std::int64_t find(std::int64_t key) const {
-    const Slot& slot = slots_[places_.slot(hash(key))];
-    return slot.key == key ? slot.id : kUnseenId;
-  }
+  // Whether the slots outgrow the level-2 cache of common processors.
+  bool is_large() const { return slots_.size() * sizeof(Slot) > (std::size_t{1} << 19); }
+
+  // The one slot where a key can be.
+  MLRT_INLINE const Slot& slot(std::int64_t key) const { return slots_[places_.slot(hash(key))]; }
 
  private:
   MLRT_INLINE std::uint64_t hash(std::int64_t key) const {
@@ -60,9 +61,26 @@ class Index {
   std::vector<Slot, Allocator<Slot>> slots_ = std::vector<Slot, Allocator<Slot>>(places_.slots());
 };
 
-// The ids of n keys One body: each level inlines it.
+MLRT_INLINE std::int64_t id_in(const Index::Slot& slot, std::int64_t key) {
+  return slot.key == key ? slot.id : kUnseenId;
+}
+
+// The ids of n keys. Where the slots outgrow the caches, a group of them is fetched at a time, before the first is
+// read: into the second-level cache, since the first drops what it has no room to wait for (see key_slots.hpp).
 MLRT_INLINE void find_all(const Index& index, const std::int64_t* keys, std::int64_t n, std::int64_t* out) {
-  for (std::int64_t i = 0; i < n; ++i) out[i] = index.find(keys[i]);
+  std::int64_t i = 0;
+  if (index.is_large()) {
+    constexpr std::int64_t kGroup = 128;
+    const Index::Slot* slots[kGroup];
+    for (; i + kGroup <= n; i += kGroup) {
+      for (std::int64_t k = 0; k < kGroup; ++k) {
+        slots[k] = &index.slot(keys[i + k]);
+        __builtin_prefetch(slots[k], 0, 2);
+      }
+      for (std::int64_t k = 0; k < kGroup; ++k) out[i + k] = id_in(*slots[k], keys[i + k]);
+    }
+  }
+  for (; i < n; ++i) out[i] = id_in(index.slot(keys[i]), keys[i]);
 }
 
 namespace scalar {

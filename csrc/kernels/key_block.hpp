@@ -1,38 +1,21 @@
-// key_block: the keys of a tile of rows, as lookups and hashes read them.
+// key_block: the keys of a tile of rows, and what makes ids of them.
 //
 // Input   rows [begin, begin + n) of a key column, n <= kTileRows; strings of any layout, dictionaries too.
-// Output  a TextBlock, or int64 keys. KeyIds is what makes ids of either.
+// Output  a TextBlock (text_block.hpp) or int64 keys, and by KeyIds the ids of either.
 // Error   0. Cost: one pass without branches that depend on the values, but for views and dictionaries with nulls.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <cstring>
 
 #include "core/isa.hpp"
 #include "kernels/keys.hpp"
+#include "kernels/present.hpp"
+#include "kernels/text_block.hpp"
 
 namespace mlrt::encoders {
 
 using vocabulary::kMissingId;
-
-constexpr std::int64_t kTileRows = 256;
-
-// n texts, of each of which kReadable bytes may be read; a missing one has size 0.
-struct TextBlock {
-  static constexpr std::int64_t kReadable = 32;
-
-  // A text near the end of its buffer is copied.
-  MLRT_INLINE void set(std::int64_t i, Text text) {
-    if (text.readable < kReadable) {
-      if (text.size > 0) std::memcpy(copies[i], text.data, text.size);
-      text.data = copies[i];
-    }
-    texts[i] = text;
-  }
-
-  Text texts[kTileRows];
-  char copies[kTileRows][kReadable];
-};
 
 // How keys become ids: by a vocabulary, or by their hash. Missing texts get kMissingId; of integers the caller knows.
 class KeyIds {
@@ -47,37 +30,13 @@ class KeyIds {
   virtual std::int64_t largest() const = 0;
 };
 
-inline void gather_dictionary(const Column& column, std::int64_t begin, std::int64_t n, TextBlock& block) {
-  const Column& entries = *column.entries;
-  if (entries.rows == 0) {  // then every row is null
-    for (std::int64_t i = 0; i < n; ++i) block.set(i, {nullptr, 0, 0});
-    return;
-  }
-  with_strings(entries, [&](const auto& reader) {
-    with_integer(column.field->index, [&](auto sample) {
-      for (std::int64_t i = 0; i < n; ++i) {
-        const auto entry = static_cast<std::int64_t>(load<decltype(sample)>(column.values, column.offset + begin + i));
-        block.set(i,
-                  column.is_null(begin + i) ? Text{nullptr, 0, 0} : vocabulary::present_text(entries, reader, entry));
-      }
-    });
-  });
-}
-
-inline void gather_texts(const Column& column, std::int64_t begin, std::int64_t n, TextBlock& block) {
-  if (column.layout == Layout::dictionary) return gather_dictionary(column, begin, n, block);
-  with_strings(column, [&](const auto& reader) {
-    for (std::int64_t i = 0; i < n; ++i) block.set(i, vocabulary::present_text(column, reader, begin + i));
-  });
-}
-
 // The keys of an integer or boolean column; those of missing rows are any. Not inlined, or g++ 12 warns at the callers
 // that the keys may be uninitialised, which they are for n = 0.
 [[gnu::noinline]] inline void gather_integers(const Column& column, std::int64_t begin, std::int64_t n,
                                               std::int64_t* keys) {
   const std::int64_t first = column.offset + begin;
   if (column.layout == Layout::none) {
-    for (std::int64_t i = 0; i < n; ++i) keys[i] = 0;
+    std::fill_n(keys, n, 0);
   } else if (column.layout == Layout::bits) {
     const auto* const bits = static_cast<const std::uint8_t*>(column.values);
     for (std::int64_t i = 0; i < n; ++i) keys[i] = bit(bits, first + i);
@@ -89,14 +48,13 @@ inline void gather_texts(const Column& column, std::int64_t begin, std::int64_t 
   }
 }
 
-// Sets what belongs to a missing row to 0, by arithmetic: nulls are hard to predict.
+// Sets what belongs to a missing row to 0.
 template <class T>
-void clear_missing(const Column& column, std::int64_t begin, std::int64_t n, T* values) {
-  if (column.layout == Layout::none) {
-    for (std::int64_t i = 0; i < n; ++i) values[i] = 0;
-  } else if (column.validity != nullptr) {
-    for (std::int64_t i = 0; i < n; ++i) values[i] &= T{0} - static_cast<T>(!column.is_null(begin + i));
-  }
+void clear_missing(Isa isa, const Column& column, std::int64_t begin, std::int64_t n, T* values) {
+  if (column.layout == Layout::none)
+    std::fill_n(values, n, T{0});
+  else if (column.validity != nullptr)
+    present::select<T>(isa)(column.validity, column.offset + begin, n, values);
 }
 
 // The ids of the rows of a column that is no dictionary, or whose rows are looked up one by one.
@@ -104,13 +62,13 @@ inline void ids_of_rows(Isa isa, const KeyIds& keys, const Column& column, std::
                         std::int64_t* ids) {
   if (column.type == Type::utf8) {
     TextBlock block;
-    gather_texts(column, begin, n, block);
+    gather_texts(isa, column, begin, n, block);
     return keys.of_texts(isa, block, n, ids);
   }
   std::int64_t values[kTileRows];
   gather_integers(column, begin, n, values);
   keys.of_integers(isa, values, n, ids);
-  clear_missing(column, begin, n, ids);
+  clear_missing(isa, column, begin, n, ids);
 }
 
 }  // namespace mlrt::encoders

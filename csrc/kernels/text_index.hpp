@@ -21,9 +21,11 @@
 #include "core/key_table.hpp"
 #include "core/perfect_hash.hpp"
 #include "kernels/keys.hpp"
+#include "kernels/text_block.hpp"
 
 namespace mlrt::text_index {
 
+using encoders::TextBlock;
 using vocabulary::kMissingId;
 using vocabulary::kUnseenId;
 
@@ -178,7 +180,7 @@ MLRT_INLINE bool equal(Key key, const std::array<std::uint64_t, Index::kWords>& 
 MLRT_REGION_END
 #endif
 
-using Run = void (*)(const Index& index, const Text* texts, std::int64_t n, std::int64_t* out);
+using Run = void (*)(const Index& index, const TextBlock& texts, std::int64_t n, std::int64_t* out);
 
 inline Run select(Isa isa) {
   return MLRT_SELECT(isa, run);

@@ -45,7 +45,7 @@ class Vocabulary final : public encoders::KeyIds {
   std::size_t size() const { return size_; }
 
   void of_texts(Isa isa, const encoders::TextBlock& block, std::int64_t n, std::int64_t* ids) const override {
-    text_index::select(isa)(texts_, block.texts, n, ids);
+    text_index::select(isa)(texts_, block, n, ids);
   }
 
   void of_integers(Isa isa, const std::int64_t* keys, std::int64_t n, std::int64_t* ids) const override {
