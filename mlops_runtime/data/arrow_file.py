@@ -23,7 +23,10 @@ _WHOLE = 1 << 62
 
 
 class ArrowFile:
-    """An Arrow IPC file or stream; its columns' facts cost a pass. Raises DataError when it is truncated or damaged."""
+    """An Arrow IPC file or stream; its columns' facts cost a pass, which holds one of its record batches at a time.
+
+    Raises DataError when it is truncated or damaged.
+    """
 
     notes: tuple[str, ...] = ()
 

@@ -15,13 +15,11 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from mlops_runtime.core.errors import ConfigError, problem
-from mlops_runtime.data.lake_table import LakeTable, Place, imported, stored_files, unreadable_table
+from mlops_runtime.data.lake_table import DELTA_LOG, LakeTable, Place, imported, stored_files, unreadable_table
 from mlops_runtime.data.manifest import TableVersion
 from mlops_runtime.data.schema import Column, ColumnKind
 
-__all__ = ["LOG", "read_delta"]
-
-LOG = "_delta_log"
+__all__ = ["read_delta"]
 
 _HARMLESS = frozenset({"timestampNtz", "v2Checkpoint", "vacuumProtocolCheck", "deletionVectors"})
 _KINDS: dict[str, ColumnKind] = {
@@ -46,7 +44,7 @@ def read_delta(system: pafs.FileSystem, root: str, where: str, version: int | No
         try:
             table = library.DeltaTable(here, version=version)
             actions = pa.table(table.get_add_actions())
-        except (library.exceptions.DeltaError, OSError) as error:
+        except (library.exceptions.DeltaError, OSError, OverflowError) as error:
             raise _no_version(error, where, version) from error
         _check_features(table, library, where)
     fields = {field["name"]: field["type"] for field in json.loads(table.schema().to_json())["fields"]}
@@ -68,10 +66,10 @@ def _log_here(system: pafs.FileSystem, root: str) -> Iterator[str]:
         yield root
         return
     with tempfile.TemporaryDirectory(prefix="mlrt-") as here:
-        copy = Path(here, LOG)
+        copy = Path(here, DELTA_LOG)
         copy.mkdir()
         local = pafs.LocalFileSystem()
-        pafs.copy_files(f"{root}/{LOG}", str(copy), source_filesystem=system, destination_filesystem=local)
+        pafs.copy_files(f"{root}/{DELTA_LOG}", str(copy), source_filesystem=system, destination_filesystem=local)
         yield here
 
 

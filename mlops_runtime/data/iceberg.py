@@ -18,9 +18,7 @@ from mlops_runtime.data.manifest import TableVersion
 if TYPE_CHECKING:
     from pyiceberg.table import DataScan, FileScanTask, Table
 
-__all__ = ["METADATA", "read_iceberg"]
-
-METADATA = ".metadata.json"
+__all__ = ["read_iceberg"]
 
 
 def read_iceberg(location: str, filesystem: Any, version: int | None) -> LakeTable:

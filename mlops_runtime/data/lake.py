@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow.fs as pafs
 
 from mlops_runtime.core.errors import ConfigError, problem
-from mlops_runtime.data.delta import LOG, read_delta
+from mlops_runtime.data.delta import read_delta
 from mlops_runtime.data.file_system import find_file_system
-from mlops_runtime.data.iceberg import METADATA, read_iceberg
-from mlops_runtime.data.lake_table import LakeTable
+from mlops_runtime.data.iceberg import read_iceberg
+from mlops_runtime.data.lake_table import DELTA_LOG, ICEBERG_METADATA, LakeTable
 from mlops_runtime.data.stored_file import unreadable
 
 __all__ = ["find_table"]
@@ -40,11 +40,11 @@ def find_table(paths: str | Path | Sequence[str | Path], filesystem: Any, versio
 
 
 def _find(given: str, filesystem: Any, version: int | None) -> LakeTable | None:
-    if given.endswith(METADATA):
+    if given.endswith(ICEBERG_METADATA):
         return read_iceberg(given, filesystem, version)
     system, path = find_file_system(given, filesystem)
     try:
-        log = system.get_file_info(posixpath.join(path, LOG))
+        log = system.get_file_info(posixpath.join(path, DELTA_LOG))
     except OSError as error:
         raise unreadable(given, error) from error
     if log.type != pafs.FileType.Directory:

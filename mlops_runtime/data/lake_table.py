@@ -15,9 +15,25 @@ from mlops_runtime.data.manifest import TableVersion
 from mlops_runtime.data.schema import Column
 from mlops_runtime.data.stored_file import StoredFile, written
 
-__all__ = ["FieldIds", "LakeTable", "Place", "imported", "refuse_tables", "stored_files", "unreadable_table"]
+__all__ = [
+    "DELTA_LOG",
+    "ICEBERG_METADATA",
+    "FieldIds",
+    "LakeTable",
+    "Place",
+    "imported",
+    "refuse_tables",
+    "stored_files",
+    "unreadable_table",
+]
 
-_MARK = re.compile(r"(.*?)(?:^|/)(?:_delta_log/|metadata/[^/]*\.metadata\.json\Z)", re.DOTALL)
+DELTA_LOG = "_delta_log"
+ICEBERG_METADATA = ".metadata.json"
+
+_MARK = re.compile(
+    rf"(.*?)(?:^|/)(?:{DELTA_LOG}/|metadata/[^/]*{re.escape(ICEBERG_METADATA)}\Z)",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)

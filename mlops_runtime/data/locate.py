@@ -14,7 +14,7 @@ import pyarrow.fs as pafs
 
 from mlops_runtime.core.errors import ConfigError, EmptyInputError, problem
 from mlops_runtime.data.file_system import find_file_system
-from mlops_runtime.data.lake_table import refuse_tables
+from mlops_runtime.data.lake_table import DELTA_LOG, refuse_tables
 from mlops_runtime.data.partition import partition_of
 from mlops_runtime.data.stored_file import StoredFile, Written, unreadable, written
 
@@ -120,7 +120,7 @@ def _refuse_partition_of_table(system: pafs.FileSystem, folder: str, given: str)
     root = folder
     while "=" in posixpath.basename(root):
         root = posixpath.dirname(root)
-    log = f"{root}/_delta_log"
+    log = f"{root}/{DELTA_LOG}"
     if root != folder and system.get_file_info(log).type == pafs.FileType.Directory:
         refuse_tables([f"{log}/"], [f"{folder}/"], given)
 

@@ -78,12 +78,12 @@ class StoredFile:
         self._check_unchanged(None)
 
     def _check_unchanged(self, cause: Exception | None) -> None:
-        now = written(self.filesystem.get_file_info(self.path))
-        if now != self.written:
+        info = self.filesystem.get_file_info(self.path)
+        if written(info) != self.written:
             raise DataError(
                 problem(
-                    expected=f"the file that was opened ({self.written[0]:,} bytes)",
-                    got=f"another one in its place ({now[0]:,} bytes)" if now[0] is not None else "none in its place",
+                    expected="the file that was opened",
+                    got="none in its place" if info.type == pafs.FileType.NotFound else "another one in its place",
                     where=self.where,
                     next_step="open the data set again when nobody writes it",
                 )

@@ -1,5 +1,7 @@
 """Delta and Iceberg tables: the rows of a version, never those of files that the table has removed."""
 
+import datetime as dt
+import decimal
 import json
 import shutil
 import sys
@@ -70,6 +72,34 @@ def test_partitions_of_a_delta_table_are_pruned(delta):
     assert rows(source) == [{"x": 2, "k": "01"}]
 
 
+def test_partitions_of_a_delta_table_have_the_kinds_that_it_says(tmp_path):
+    columns = {
+        "whole": pa.array([7, 8]),
+        "wide": pa.array([2**60 + 1, None]),
+        "flag": pa.array([True, None]),
+        "day": pa.array([dt.date(2025, 1, 2), dt.date(1969, 12, 31)]),
+        "time": pa.array([dt.datetime(2025, 1, 2, 3, 4, 5, 6, dt.UTC)] * 2, pa.timestamp("us", "UTC")),
+        "share": pa.array([0.1, 1e22]),
+        "money": pa.array([decimal.Decimal("1.50"), None], pa.decimal128(8, 2)),
+        "code": pa.array(["01/=%", "1"]),
+    }
+    table = pa.table({"x": [1, 2], **columns})
+    write_deltalake(tmp_path / "t", table, partition_by=list(columns))
+    source = open_source(tmp_path / "t")
+    kinds = {column.name: column.kind for column in source.schema.columns}
+    assert [kinds[name] for name in columns] == [
+        *("number", "integer", "number", "timestamp", "timestamp", "number", "number", "string")
+    ]
+    found = sorted(rows(source), key=lambda row: row["x"])
+    wanted = sorted(read_plain(table, tmp_path / "plain.parquet"), key=lambda row: row["x"])
+    assert found == wanted
+
+
+def read_plain(table, path):
+    pq.write_table(table, path)
+    return read_dataset(path).table.to_pylist()
+
+
 def test_a_schema_says_what_a_partition_is_against_the_table(tmp_path):
     write_deltalake(tmp_path / "t", pa.table({"x": [1, 2], "k": ["01", "2"]}), partition_by=["k"])
     assert rows(open_source(tmp_path / "t")) == [{"x": 1, "k": "01"}, {"x": 2, "k": "2"}]
@@ -122,6 +152,8 @@ def test_several_tables_are_not_one_data_set(delta, tmp_path):
 def test_a_version_that_is_not_there_is_refused(delta):
     with pytest.raises(ConfigError, match="a Delta table that has version 7"):
         open_source(delta, version=7)
+    with pytest.raises(ConfigError, match="a Delta table that has version -1"):
+        open_source(delta, version=-1)
 
 
 def test_a_file_that_was_vacuumed_is_named(delta):
@@ -147,7 +179,9 @@ def protocol(*features):
     }
 
 
-def test_a_deletion_vector_is_refused(delta):
+@pytest.mark.parametrize("beneath", [False, True])
+@pytest.mark.parametrize("storage", ["i", "u"])
+def test_a_deletion_vector_is_refused(delta, storage, beneath):
     """An inline vector that deletes the rows 3, 4, 7, 11, 18 and 29: the example of the specification."""
     (log,) = (delta / "_delta_log").glob("*00.json")
     add = next(entry["add"] for entry in map(json.loads, log.read_text().splitlines()) if "add" in entry)
@@ -157,9 +191,12 @@ def test_a_deletion_vector_is_refused(delta):
         "sizeInBytes": 40,
         "cardinality": 6,
     }
+    if storage == "u":  # in a file of its own, which is not beside the log
+        vector |= {"storageType": "u", "pathOrInlineDv": "ab^-aqEH.-t@S}K{vb[*k^", "offset": 4}
     commit(delta, 3, protocol("deletionVectors"), {"add": add | {"deletionVector": vector}})
+    system = pafs.SubTreeFileSystem(str(delta.parent), pafs.LocalFileSystem())
     with pytest.raises(DataError, match=r"got deletion vectors, which hide some of them"):
-        open_source(delta)
+        open_source("delta", filesystem=system) if beneath else open_source(delta)
     assert len(rows(open_source(delta, version=2))) == 3
 
 
