@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 from rich.console import Console
 
-from mlops_runtime.cli.output import emit, json_option
+from mlops_runtime.cli.output import emit, json_option, stage_progress
 
 if TYPE_CHECKING:
+    from mlops_runtime.data import Source
     from mlops_runtime.data.dataset_manifest import DatasetManifest
 
 __all__ = ["data"]
 
 _REFUSED = 3
+_ICEBERG = ".metadata.json"
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 
@@ -32,7 +34,7 @@ def data() -> None:
     """Look into data sets: files, folders, patterns with wildcards, URLs; a Delta or an Iceberg table."""
 
 
-@data.command(epilog="Example: mlrt data inspect 's3://bucket/claims/**/*.parquet'")
+@data.command(epilog="Example: mlrt data inspect 'claims/**/*.parquet'")
 @_data_set
 @json_option
 def inspect(files: tuple[str, ...], version: int | None, as_json: bool) -> None:
@@ -42,10 +44,9 @@ def inspect(files: tuple[str, ...], version: int | None, as_json: bool) -> None:
     texts the most frequent.
     """
     from mlops_runtime.data import open_source
-    from mlops_runtime.data.dataset_manifest import DatasetManifest
 
     source = open_source(files, version=version)
-    seen = DatasetManifest.of(source)
+    seen = _describe(source, "data inspect")
     title = files[0] if len(files) == 1 else f"{len(source.files)} files"
     payload = {
         "paths": list(files),
@@ -87,12 +88,16 @@ def check(
     set break it as a whole. Both files appear when the check has ended, or not at all.
     """
     from mlops_runtime.cli.data_tables import print_report
+    from mlops_runtime.cli.streaming import counted
     from mlops_runtime.data import open_source
     from mlops_runtime.data.contract import Contract
     from mlops_runtime.data.contract import check as check_contract
 
     source = open_source(files, version=version)
-    report = check_contract(source, Contract.load(contract_path), quarantine=quarantine, good=good)
+    promise = Contract.load(contract_path)
+    with stage_progress("data check") as bar:
+        stream = counted(source.decoded(), source, bar, "checking")
+        report = check_contract(source, promise, stream=stream, quarantine=quarantine, good=good)
     emit(report.to_dict(), as_json=as_json, render=lambda console: print_report(console, report))
     return 0 if report.passed else _REFUSED
 
@@ -102,15 +107,13 @@ def check(
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write it; else it is printed.")
 @json_option
 def contract(files: tuple[str, ...], version: int | None, output: Path | None, as_json: bool) -> None:
-    """Propose a contract from FILES, which are known to be good; a person should read it.
+    """Propose a contract from FILES, which are known to be good, or from their manifest; a person should read it.
 
     Kinds, missing shares, ranges with a margin, the values of categories, uniqueness where it was proved.
     """
-    from mlops_runtime.data import open_source
     from mlops_runtime.data.contract import infer_contract
-    from mlops_runtime.data.dataset_manifest import DatasetManifest
 
-    seen = DatasetManifest.of(open_source(files, version=version))
+    seen = _seen(files, "data contract", version)
     proposed = infer_contract(seen.schema, seen.columns)
     if output is not None:
         proposed.save(output)
@@ -134,9 +137,8 @@ def manifest(files: tuple[str, ...], version: int | None, output: Path, as_json:
     `mlrt data diff` compares manifests without the data. A manifest holds values of the data (extremes, frequent keys).
     """
     from mlops_runtime.data import open_source
-    from mlops_runtime.data.dataset_manifest import DatasetManifest
 
-    seen = DatasetManifest.of(open_source(files, version=version))
+    seen = _describe(open_source(files, version=version), "data manifest")
     seen.save(output)
     payload = {"version": seen.digest, "dataset": seen.manifest.digest, "rows": seen.rows, "output": str(output)}
 
@@ -169,14 +171,25 @@ def diff(before: str, after: str, threshold: float, fail_on: tuple[str, ...], as
     from mlops_runtime.cli.data_tables import print_diff
     from mlops_runtime.data.diff import diff as compare
 
-    result = compare(_describe(before), _describe(after), threshold=threshold)
+    result = compare(_seen((before,), "data diff"), _seen((after,), "data diff"), threshold=threshold)
     emit(result.to_dict(), as_json=as_json, render=lambda console: print_diff(console, result))
     changed = {"schema": bool(result.schema), "drift": bool(result.drifted)}
     return _REFUSED if any(changed[kind] for kind in fail_on) else 0
 
 
-def _describe(file: str) -> DatasetManifest:
+def _seen(files: tuple[str, ...], title: str, version: int | None = None) -> DatasetManifest:
+    """What is known of a data set, or of the one whose manifest is named alone."""
     from mlops_runtime.data import open_source
     from mlops_runtime.data.dataset_manifest import DatasetManifest
 
-    return DatasetManifest.load(Path(file)) if file.endswith(".json") else DatasetManifest.of(open_source(file))
+    if len(files) == 1 and files[0].endswith(".json") and not files[0].endswith(_ICEBERG):
+        return DatasetManifest.load(Path(files[0]))
+    return _describe(open_source(files, version=version), title)
+
+
+def _describe(source: Source, title: str) -> DatasetManifest:
+    from mlops_runtime.cli.streaming import watched
+    from mlops_runtime.data.dataset_manifest import DatasetManifest
+
+    with stage_progress(title) as report:
+        return DatasetManifest.of(source, watched(source, report, "reading"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,6 +12,7 @@ from pydantic import Field, ValidationError
 from mlops_runtime.core.digest import canonical_json, sha256_bytes
 from mlops_runtime.core.durable import durable_write
 from mlops_runtime.core.errors import ConfigError, DataError, IntegrityError, problem
+from mlops_runtime.data.batch import Batch
 from mlops_runtime.data.manifest import DataFile, Manifest, TableVersion
 from mlops_runtime.data.schema import Schema
 from mlops_runtime.data.sketch import ColumnSketch, TableSketch
@@ -71,10 +73,13 @@ class DatasetManifest:
         return sha256_bytes(canonical_json(self._content()))
 
     @classmethod
-    def of(cls, source: Source) -> DatasetManifest:
-        """Describe a data set, in one pass over its rows and one over its bytes; memory as `TableSketch` says."""
+    def of(cls, source: Source, batches: Iterable[Batch] | None = None) -> DatasetManifest:
+        """Describe a data set, in one pass over its rows and one over its bytes; memory as `TableSketch` says.
+
+        batches: those of the source, when somebody watches them go by.
+        """
         sketch = TableSketch(source.schema)
-        for batch in source.batches():
+        for batch in source.batches() if batches is None else batches:
             sketch.update(batch)
         return cls(source.manifest(), source.schema, sketch.freeze())
 

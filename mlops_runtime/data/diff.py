@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mlops_runtime.core.errors import ConfigError, problem
 from mlops_runtime.data.dataset_manifest import DatasetManifest
 from mlops_runtime.data.manifest import Manifest
 from mlops_runtime.data.schema import Column, Schema
@@ -103,8 +104,18 @@ class DatasetDiff:
 def diff(before: DatasetManifest, after: DatasetManifest, *, threshold: float = 0.1) -> DatasetDiff:
     """Compare two data sets by their manifests; no data file is opened.
 
-    threshold: above which a column has drifted, see `ColumnDiff`. Cost: proportional to columns and files.
+    threshold: 0 to 1, above which a column has drifted, see `ColumnDiff`. Cost: proportional to columns and files.
+    Raises ConfigError for another threshold.
     """
+    if not 0 <= threshold <= 1:
+        raise ConfigError(
+            problem(
+                expected="a threshold from 0 to 1",
+                got=str(threshold),
+                where="diff",
+                next_step="a distance is between 0 and 1; try 0.1",
+            )
+        )
     old = {column.name: column for column in before.columns}
     pairs = ((old[new.name], new) for new in after.columns if new.name in old and old[new.name].kind == new.kind)
     return DatasetDiff(

@@ -36,6 +36,7 @@ def check(
     source: Source,
     contract: Contract,
     *,
+    stream: Iterable[Batch | BadRow] | None = None,
     quarantine: Path | None = None,
     good: Path | None = None,
     now: dt.datetime | None = None,
@@ -55,7 +56,7 @@ def check(
     (1, 1, ['age.kind'])
     """
     return check_stream(
-        source.decoded(),
+        source.decoded() if stream is None else stream,
         contract,
         source=source.files[0] if len(source.files) == 1 else f"{len(source.files)} files",
         columns=source.columns,
