@@ -10,13 +10,12 @@ import click
 from rich.console import Console
 
 from mlops_runtime.cli.export import export
-from mlops_runtime.cli.output import emit, json_option, refuse, stage_progress, table
-from mlops_runtime.core.errors import PolicyError, problem
+from mlops_runtime.cli.output import emit, json_option, stage_progress, table
+from mlops_runtime.cli.parity import parity
 
 if TYPE_CHECKING:
     from mlops_runtime.data import Source
     from mlops_runtime.features import FeatureProgram, FeatureSpec
-    from mlops_runtime.features.parity import OperationParity, ParityReport
 
 __all__ = ["features"]
 
@@ -29,6 +28,7 @@ def features() -> None:
 
 
 features.add_command(export)
+features.add_command(parity)
 
 
 @features.command(epilog="Example: mlrt features fit 'claims/*.parquet' --target fraud -o program")
@@ -143,56 +143,6 @@ def show(program_folder: Path, as_json: bool) -> None:
     program = read_program_folder(program_folder)
     payload = {"digest": program.digest, "rows": program.rows, "outputs": program.describe()}
     emit(payload, as_json=as_json, render=lambda console: _render_program(console, program, program_folder, ()))
-
-
-@features.command(epilog="Example: mlrt features parity program customers.csv")
-@click.argument("program_folder", metavar="PROGRAM", type=click.Path(path_type=Path))
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--onnx", is_flag=True, help="Also run the program's ONNX graph, which may differ in the last bits.")
-@json_option
-def parity(program_folder: Path, file: Path, onnx: bool, as_json: bool) -> None:
-    """Compare the native executor at every instruction set, bit for bit, with the NumPy oracle on FILE.
-
-    Prints the worst difference of each operation. Ends with exit code 3 when a bit of the native executor differs.
-    """
-    from mlops_runtime.data import read_dataset
-    from mlops_runtime.features.folder import read_program_folder
-    from mlops_runtime.features.parity import check_parity
-    from mlops_runtime.registry.portable import onnx_backend
-
-    program = read_program_folder(program_folder)
-    dataset = read_dataset(file, schema=program.schema)
-    report = check_parity(program, dataset.table, backends={"onnx": onnx_backend} if onnx else None)
-    payload = report.to_dict() | {"digest": program.digest}
-    emit(payload, as_json=as_json, render=lambda console: _render_parity(console, report))
-    if not report.identical:
-        differing = sorted({entry.output for entry in report.refused})
-        refuse(
-            PolicyError(
-                problem(
-                    expected="the same bits from every executor",
-                    got=f"differences in {', '.join(differing)}",
-                    where=str(file),
-                    next_step="report it with the program and the rows concerned",
-                )
-            )
-        )
-
-
-def _render_parity(console: Console, report: ParityReport) -> None:
-    worst: dict[str, dict[str, OperationParity]] = {}
-    for entry in report.operations:
-        worst.setdefault(entry.operation, {})[entry.backend] = entry
-    rows = [
-        (operation, next(iter(found.values())).outputs, *(_distance(found[backend]) for backend in report.backends))
-        for operation, found in sorted(worst.items())
-    ]
-    title = f"{report.rows:,} rows, the largest differences from NumPy"
-    console.print(table(title, ("operation", "outputs", *report.backends), rows))
-
-
-def _distance(entry: OperationParity) -> str:
-    return f"{entry.max_ulp:,} ulp, {entry.differing:,} differ" if entry.differing else "identical"
 
 
 def _render_program(console: Console, program: FeatureProgram, output: Path, notes: tuple[str, ...]) -> None:

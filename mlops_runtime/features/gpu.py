@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,8 @@ from mlops_runtime.core.errors import ConfigError, problem
 from mlops_runtime.features.columns import Reading
 from mlops_runtime.features.encoders import Encoder, HashIds
 from mlops_runtime.features.expression import Arithmetic, ColumnValue, Expression
-from mlops_runtime.features.outputs import DenseCounts, DenseOutput
+from mlops_runtime.features.outputs import DenseCounts, DenseOutput, Matrices
+from mlops_runtime.features.parity import Backend
 from mlops_runtime.features.program import FeatureProgram
 from mlops_runtime.kernels.dispatch import dense_backend, hash_backend
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from mlops_runtime.kernels.dense.triton import Output as KernelOutput
 
-__all__ = ["DeviceMatrices", "transform_on_gpu"]
+__all__ = ["DeviceMatrices", "outputs_on_gpu", "transform_on_gpu", "triton_backend"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +42,78 @@ def transform_on_gpu(program: FeatureProgram, table: pa.Table, *, device: str = 
     device: a torch device; "cpu" only under Triton's interpreter. The bits are those of `FeatureProgram.transform`.
     Raises ConfigError when torch or Triton is not installed, or the program has bags.
     """
-    _check(program)
+    _require_triton()
+    if program.bags:
+        raise ConfigError(
+            problem(
+                expected="a program of dense and sparse outputs",
+                got=f"bags {', '.join(program.bag_names)}",
+                where="transform_on_gpu",
+                next_step="run it with FeatureProgram.transform",
+            )
+        )
     import torch
 
-    dense = [output for output in program.dense if _is_dense_there(output)]
-    hashes = [encoder for encoder in (o.encoder for o in program.sparse) if _is_hash_there(encoder, program)]
+    there = outputs_on_gpu(program)
     rest = replace(
         program,
-        dense=tuple(output for output in program.dense if output not in dense),
-        sparse=tuple(output for output in program.sparse if output.encoder not in hashes),
+        dense=tuple(output for output in program.dense if output not in there.dense),
+        sparse=tuple(output for output in program.sparse if output not in there.sparse),
     ).transform(table)
-    arrow = program.columns.arrow(table)
+    arrow = there.columns.arrow(table)
     return DeviceMatrices(
         _joined(
             torch.from_numpy(rest.dense).to(device),
-            _run_dense(program, dense, arrow, device),
-            [output in dense for output in program.dense for _ in output.names],
+            _run_dense(there, arrow, device),
+            [output in there.dense for output in program.dense for _ in output.names],
         ),
         _joined(
             torch.from_numpy(rest.sparse).to(device),
-            _run_hashes(program, hashes, arrow, device),
-            [output.encoder in hashes for output in program.sparse],
+            _run_hashes(there, arrow, device),
+            [output in there.sparse for output in program.sparse],
         ),
     )
 
 
-def _check(program: FeatureProgram) -> None:
+def outputs_on_gpu(program: FeatureProgram) -> FeatureProgram:
+    """Return the program of those outputs that have a Triton kernel."""
+    return replace(
+        program,
+        dense=tuple(output for output in program.dense if _is_dense_there(output)),
+        sparse=tuple(output for output in program.sparse if _is_hash_there(output.encoder, program)),
+        bags=(),
+    )
+
+
+def triton_backend(program: FeatureProgram) -> Backend:
+    """Return Triton's kernels as a backend of the outputs that have one: on the GPU, or in Triton's interpreter.
+
+    Raises ConfigError when torch or Triton is not installed, or there is neither a GPU nor TRITON_INTERPRET=1.
+    """
+    _require_triton()
+    import torch
+    import triton
+
+    device = "cpu" if triton.knobs.runtime.interpret else "cuda"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            problem(
+                expected="a GPU, or Triton's interpreter",
+                got="no GPU",
+                where="the Triton kernels",
+                next_step="set TRITON_INTERPRET=1 to run them on the CPU, slowly",
+            )
+        )
+    part = outputs_on_gpu(program)
+
+    def run(table: pa.Table) -> Matrices:
+        made = transform_on_gpu(part, table, device=device)
+        return Matrices(made.dense.cpu().numpy(), made.sparse.cpu().numpy(), {})
+
+    return Backend(part, run, is_exact=True)
+
+
+def _require_triton() -> None:
     try:
         import torch
         import triton
@@ -77,22 +124,13 @@ def _check(program: FeatureProgram) -> None:
             problem(
                 expected="torch and Triton",
                 got=str(error),
-                where="transform_on_gpu",
+                where="the Triton kernels",
                 next_step='pip install "mlops_runtime[torch,gpu]"',
             )
         ) from error
-    if program.bags:
-        raise ConfigError(
-            problem(
-                expected="a program of dense and sparse outputs",
-                got=f"bags {', '.join(program.bag_names)}",
-                where="transform_on_gpu",
-                next_step="run it with FeatureProgram.transform",
-            )
-        )
 
 
-def _is_dense_there(output: DenseOutput | DenseCounts) -> TypeGuard[DenseOutput]:
+def _is_dense_there(output: DenseOutput | DenseCounts) -> bool:
     if not isinstance(output, DenseOutput):
         return False
     steps = [step.name for step in output.expression.steps]
@@ -104,7 +142,7 @@ def _operation(expression: Expression) -> str:
     return {ColumnValue: "column", Arithmetic: getattr(source, "operation", "")}.get(type(source), "id")
 
 
-def _is_hash_there(encoder: Encoder, program: FeatureProgram) -> TypeGuard[HashIds]:
+def _is_hash_there(encoder: Encoder, program: FeatureProgram) -> bool:
     if not isinstance(encoder, HashIds):
         return False
     kinds = [program.schema.column(name).kind for name in encoder.columns]
@@ -126,18 +164,19 @@ def _joined(rest: torch.Tensor, there: torch.Tensor, is_there: list[bool]) -> to
     return matrix
 
 
-def _run_dense(program: FeatureProgram, outputs: list[DenseOutput], arrow: pa.Table, device: str) -> torch.Tensor:
+def _run_dense(program: FeatureProgram, arrow: pa.Table, device: str) -> torch.Tensor:
     """Stage each input column once as float64, NaN where missing, and run the kernel."""
     import torch
 
     from mlops_runtime.kernels.dense.triton import dense
 
-    readings = list(dict.fromkeys(reading for output in outputs for reading in output.reads))
+    expressions = [output.expression for output in program.dense if isinstance(output, DenseOutput)]
+    readings = list(dict.fromkeys(reading for expression in expressions for reading in expression.reads))
     native = _native.ArrowTable(arrow)
     staged = np.empty((len(readings), arrow.num_rows))
     for place, reading in enumerate(readings):
         staged[place] = _native.Expression([program.columns.position(reading)], "column", []).evaluate(native)
-    described = [_described(output.expression, readings) for output in outputs]
+    described = [_described(expression, readings) for expression in expressions]
     return dense(torch.from_numpy(staged).to(device), described)
 
 
@@ -147,11 +186,12 @@ def _described(expression: Expression, readings: list[Reading]) -> KernelOutput:
     return _operation(expression), places[0], places[-1], steps
 
 
-def _run_hashes(program: FeatureProgram, encoders: list[HashIds], arrow: pa.Table, device: str) -> torch.Tensor:
+def _run_hashes(program: FeatureProgram, arrow: pa.Table, device: str) -> torch.Tensor:
     import torch
 
     from mlops_runtime.kernels.hash.triton import hash_ids
 
+    encoders = [output.encoder for output in program.sparse if isinstance(output.encoder, HashIds)]
     matrix = torch.empty((arrow.num_rows, len(encoders)), dtype=torch.int64, device=device)
     for place, encoder in enumerate(encoders):
         parts = [_integers(arrow.column(program.columns.position(reading))) for reading in encoder.reads]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,22 @@ from mlops_runtime.features.oracle import transform_reference
 from mlops_runtime.features.outputs import Matrices, Output, RaggedIds
 from mlops_runtime.features.program import FeatureProgram
 
-__all__ = ["Backend", "OperationParity", "OutputParity", "ParityReport", "check_parity", "compare"]
-
-Backend = Callable[[FeatureProgram, pa.Table], Matrices]
+__all__ = ["Backend", "OperationParity", "OutputParity", "ParityCheck", "ParityReport", "check_parity", "compare"]
 
 _LEVELS = ("scalar", "avx2", "avx512")
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A way to run a program, or those of its outputs that it can run.
+
+    program: what it runs, outputs in the order of the whole. run: makes that program's matrices of a conformed table.
+    is_exact: whether the oracle's bits are demanded of it.
+    """
+
+    program: FeatureProgram
+    run: Callable[[pa.Table], Matrices]
+    is_exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,12 @@ class OutputParity:
     backend: str
     differing: int
     max_ulp: int
+
+    def joined(self, other: OutputParity | None) -> OutputParity:
+        """Return what holds of the rows of both."""
+        if other is None:
+            return self
+        return replace(self, differing=self.differing + other.differing, max_ulp=max(self.max_ulp, other.max_ulp))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +111,45 @@ class ParityReport:
         }
 
 
+class ParityCheck:
+    """Compares every backend with the NumPy oracle, table by table.
+
+    The native executor runs at every instruction set that this machine has, and has to agree to the last bit; other
+    `backends` are compared beside it.
+    """
+
+    def __init__(self, program: FeatureProgram, *, backends: Mapping[str, Backend] | None = None) -> None:
+        isas = _LEVELS[: _LEVELS.index(_native.detected_isa()) + 1]
+        self._program = program
+        self._backends = {**{isa: _native_backend(program, isa) for isa in isas}, **(backends or {})}
+        self._found: dict[tuple[str, str], OutputParity] = {}
+        self._rows = 0
+
+    def update(self, table: pa.Table) -> None:
+        """Run every backend on a conformed table."""
+        whole = transform_reference(self._program, table)
+        for name, backend in self._backends.items():
+            part = backend.program
+            oracle = whole if part is self._program else transform_reference(part, table)
+            for entry in compare(part, name, backend.run(table), oracle):
+                key = name, entry.output
+                self._found[key] = entry.joined(self._found.get(key))
+        self._rows += table.num_rows
+
+    @property
+    def report(self) -> ParityReport:
+        """What was found in all tables so far."""
+        exact = tuple(name for name, backend in self._backends.items() if backend.is_exact)
+        return ParityReport(self._rows, tuple(self._backends), exact, tuple(self._found.values()))
+
+
 def check_parity(
     program: FeatureProgram, table: pa.Table, *, backends: Mapping[str, Backend] | None = None
 ) -> ParityReport:
-    """Run `program` on a conformed table and compare every bit with the NumPy oracle.
-
-    The native executor runs at every instruction set that this machine has; it has to agree to the last bit. Other
-    `backends` are compared and reported.
-    """
-    oracle = transform_reference(program, table)
-    native = {isa: _at(isa) for isa in _LEVELS[: _LEVELS.index(_native.detected_isa()) + 1]}
-    every = {**native, **(backends or {})}
-    compared = [entry for name, run in every.items() for entry in compare(program, name, run(program, table), oracle)]
-    return ParityReport(table.num_rows, tuple(every), tuple(native), tuple(compared))
+    """Run `program` on one conformed table and compare every bit with the NumPy oracle."""
+    check = ParityCheck(program, backends=backends)
+    check.update(table)
+    return check.report
 
 
 def compare(program: FeatureProgram, backend: str, got: Matrices, oracle: Matrices) -> list[OutputParity]:
@@ -118,8 +161,8 @@ def compare(program: FeatureProgram, backend: str, got: Matrices, oracle: Matric
     return entries
 
 
-def _at(isa: str) -> Backend:
-    def run(program: FeatureProgram, table: pa.Table) -> Matrices:
+def _native_backend(program: FeatureProgram, isa: str) -> Backend:
+    def run(table: pa.Table) -> Matrices:
         before = _native.active_isa()
         _native.set_isa(isa)
         try:
@@ -127,7 +170,7 @@ def _at(isa: str) -> Backend:
         finally:
             _native.set_isa(before)
 
-    return run
+    return Backend(program, run, is_exact=True)
 
 
 _Array = NDArray[np.generic]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mlops_runtime.core.errors import UnsupportedExport, problem
 from mlops_runtime.features.onnx import export_program, onnx_inputs
 from mlops_runtime.features.outputs import Matrices, RaggedIds
+from mlops_runtime.features.parity import Backend
 from mlops_runtime.registry.scorer import GraphRunner
 
 if TYPE_CHECKING:
@@ -118,12 +119,13 @@ def _refuse_clashes(columns: tuple[str, ...], outputs: list[str]) -> None:
         )
 
 
-def onnx_backend(program: FeatureProgram, table: pa.Table) -> Matrices:
-    """Run a program's ONNX graph on a conformed table: what `program.transform` gives, computed by ONNX Runtime alone.
+def onnx_backend(program: FeatureProgram) -> Backend:
+    """Return the program's ONNX graph as a backend: what `program.transform` gives, computed by ONNX Runtime alone.
 
     Raises UnsupportedExport when the program cannot be an ONNX graph.
     """
-    return _run_program(GraphRunner(export_program(program)), program, table)
+    runner = GraphRunner(export_program(program))
+    return Backend(program, lambda table: _run_program(runner, program, table))
 
 
 def _run_program(runner: GraphRunner, program: FeatureProgram, table: pa.Table) -> Matrices:

@@ -38,7 +38,7 @@ def test_texts_missing_rare_and_unseen_keep_their_ids() -> None:
     table = pa.table({"x": ["Dubai", None, "", "Dubai ", "dubai", "nowhere", *CITIES]})
     program = sparse_program(VocabularyIds("x", TEXTS), "string")
     check(program, table)
-    ids = onnx_backend(program, table).sparse[:, 0].tolist()
+    ids = onnx_backend(program).run(table).sparse[:, 0].tolist()
     assert ids == [3, 0, 0, 2, 2, 2, 3, 4, 5, 6, 1, 1, 1]
 
 
@@ -60,7 +60,7 @@ def test_whole_numbers_beyond_float_precision_are_told_apart() -> None:
     program = sparse_program(VocabularyIds("x", LARGE), "integer")
     table = pa.table({"x": [2**53 + 1, 2**53, 2**53 + 2, None, -(2**62), 2**63 - 1]})
     check(program, table)
-    assert onnx_backend(program, table).sparse[:, 0].tolist() == [3, 2, 2, 0, 4, 2]
+    assert onnx_backend(program).run(table).sparse[:, 0].tolist() == [3, 2, 2, 0, 4, 2]
 
 
 @pytest.mark.parametrize(("vocabulary", "kind"), [(TEXTS, "string"), (CODES, "number")])
@@ -73,7 +73,7 @@ def test_a_vocabulary_without_keys_knows_missing_and_unseen(vocabulary: FittedVo
 def test_null_tokens_are_missing_as_in_cleaned_data() -> None:
     program = sparse_program(VocabularyIds("x", TEXTS), "string")
     table = pa.table({"x": ["?", "NaN", "Dubai", "NULL"]})
-    assert onnx_backend(program, table).sparse[:, 0].tolist() == [0, 0, 3, 0]
+    assert onnx_backend(program).run(table).sparse[:, 0].tolist() == [0, 0, 3, 0]
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 4, 5, 9, 16])

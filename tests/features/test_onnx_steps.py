@@ -82,7 +82,7 @@ def check(program: FeatureProgram, table: pa.Table) -> None:
 @pytest.mark.parametrize(("name", "parameters"), STEPS)
 def test_a_step_gives_the_kernels_bits(name: str, parameters: list[float]) -> None:
     program, table = program_of(ColumnValue("x"), (name, parameters)), pa.table({"x": HARD})
-    graph, native = onnx_backend(program, table).dense, program.transform(table).dense
+    graph, native = onnx_backend(program).run(table).dense, program.transform(table).dense
     assert graph.tobytes() == native.tobytes()
 
 
@@ -131,5 +131,5 @@ def test_times_are_exact_for_the_years_1_to_9999(part: str) -> None:
 
 def test_a_missing_number_has_one_bit_pattern_and_zeros_keep_their_signs() -> None:
     table = pa.table({"a": [np.inf, np.nan, -0.0, 0.0], "b": [np.inf, 1.0, 0.0, 0.0]})
-    dense = onnx_backend(program_of(Arithmetic("subtract", "a", "b")), table).dense
+    dense = onnx_backend(program_of(Arithmetic("subtract", "a", "b"))).run(table).dense
     assert dense.view(np.uint32).ravel().tolist() == [0x7FC00000, 0x7FC00000, 0x80000000, 0]

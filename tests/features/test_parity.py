@@ -11,7 +11,7 @@ from mlops_runtime.data import Column, Schema, read_dataset
 from mlops_runtime.data.synthetic import claims
 from mlops_runtime.features import FeatureSpec, Matrices, RaggedIds, fit_program, infer_spec
 from mlops_runtime.features.oracle import transform_reference
-from mlops_runtime.features.parity import OperationParity, check_parity, compare
+from mlops_runtime.features.parity import Backend, OperationParity, ParityCheck, check_parity, compare
 
 SCHEMA = Schema((Column("amount", "number"), Column("cause", "string")))
 SPEC = FeatureSpec.from_yaml("""
@@ -66,18 +66,40 @@ def test_a_token_of_another_row_is_found(program, oracle):
 
 
 def test_the_report_names_the_worst_of_each_operation(program, claim_table):
-    def rough(program, table):
+    def rough(table):
         matrices = copied(program.transform(table))
         matrices.dense[:3, 0] = np.nextafter(matrices.dense[:3, 0], np.float32(np.inf))
         return matrices
 
-    report = check_parity(program, claim_table, backends={"rough": rough})
+    report = check_parity(program, claim_table, backends={"rough": Backend(program, rough)})
     worst = {entry.operation: entry for entry in report.operations if entry.backend == "rough"}
     assert worst["log1p"] == OperationParity("log1p", "rough", outputs=1, differing=3, max_ulp=1)
     assert worst["affine"] == OperationParity("affine", "rough", outputs=2, differing=3, max_ulp=1)
     assert worst["vocabulary"].differing == 0
     assert report.identical  # only the native executors have to agree to the last bit
     assert report.to_dict()["operations"][0].keys() >= {"operation", "backend", "max_ulp"}
+
+
+def test_tables_one_after_another_are_reported_as_one(program, claim_table):
+    def rough(table):
+        matrices = copied(program.transform(table))
+        matrices.sparse[0, 0] += table.num_rows
+        return matrices
+
+    check = ParityCheck(program, backends={"rough": Backend(program, rough, is_exact=True)})
+    for start, rows in ((0, 300), (300, 700)):
+        check.update(claim_table.slice(start, rows))
+    report = check.report
+    assert (report.rows, report.exact[-1]) == (1000, "rough")
+    assert [(entry.output, entry.differing, entry.max_ulp) for entry in report.refused] == [("cause", 2, 700)]
+
+
+def test_a_backend_of_some_outputs_is_compared_on_those(program, claim_table):
+    part = replace(program, dense=program.dense[1:], sparse=(), bags=())
+    report = check_parity(program, claim_table, backends={"part": Backend(part, part.transform, is_exact=True)})
+    assert report.identical
+    found = [entry for entry in report.outputs if entry.backend == "part"]
+    assert [entry.output for entry in found] == ["again"]
 
 
 def test_every_instruction_set_of_this_machine_is_compared_and_restored(program, claim_table):

@@ -5,13 +5,18 @@ Triton lives in folders of its own, a version each (`make triton`), because torc
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.csv
 import pytest
+
+from mlops_runtime.cli.main import run
+from mlops_runtime.data.synthetic import claims
 
 VERSIONS = ("3.6.0", "3.9.0")
 
@@ -49,3 +54,32 @@ def test_the_kernels_compile_without_spills_or_fused_additions(environment: dict
     assert {name: k["spilled_bytes"] for name, k in kernels.items()} == dict.fromkeys(kernels, 0)
     assert {name: k["fused"] for name, k in kernels.items()} == dict.fromkeys(kernels, 0)
     assert kernels["dense of 16 columns"]["wide_stores"] == 4, "a thread stores four outputs of a row at once"
+
+
+def test_the_parity_command_compares_what_triton_runs(environment: dict[str, str], tmp_path: Path) -> None:
+    file, program = tmp_path / "claims.csv", tmp_path / "program"
+    pyarrow.csv.write_csv(claims(300, seed=5), file)
+    assert run(["features", "fit", str(file), "--target", "fraud", "-o", str(program)]) == 0
+    command = [sys.executable, "-m", "mlops_runtime.cli", "features", "parity", str(program), str(file), "--json"]
+    interpreted = {**environment, "TRITON_INTERPRET": "1"}
+    done = subprocess.run(command, env=interpreted, check=True, capture_output=True, text=True)
+    report = json.loads(done.stdout)
+    assert "triton" in report["exact"]
+    found = {entry["operation"]: entry for entry in report["operations"] if entry["backend"] == "triton"}
+    assert found["affine"]["outputs"] > 0
+    assert {entry["max_ulp"] for entry in found.values()} == {0}
+    assert "vocabulary" not in found, "it is no operation of Triton's"
+
+
+@pytest.mark.parametrize("interpreter", ["", "1"])
+def test_triton_that_cannot_run_is_refused_when_asked_for(interpreter: str, tmp_path: Path) -> None:
+    file, program = tmp_path / "claims.csv", tmp_path / "program"
+    pyarrow.csv.write_csv(claims(50, seed=5), file)
+    assert run(["features", "fit", str(file), "--target", "fraud", "-o", str(program)]) == 0
+    command = [sys.executable, "-m", "mlops_runtime.cli", "features", "parity", str(program), str(file)]
+    bare = {**os.environ, "TRITON_INTERPRET": interpreter}
+    done = subprocess.run([*command, "--triton"], env=bare, capture_output=True, text=True)
+    if importlib.util.find_spec("triton") is None:
+        assert done.returncode == 2
+        assert 'pip install "mlops_runtime[torch,gpu]"' in done.stderr
+    assert subprocess.run(command, env=bare, capture_output=True).returncode == 0
