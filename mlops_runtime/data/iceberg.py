@@ -5,7 +5,7 @@ Source: the Iceberg table specification.
 
 from __future__ import annotations
 
-import functools
+import re
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.fs as pafs
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["read_iceberg"]
 
+_SCHEME = re.compile(r"\A[a-zA-Z][a-zA-Z0-9+.-]*:(//)?")
+
 
 def read_iceberg(location: str, filesystem: Any, version: int | None) -> LakeTable:
     """Read the metadata file at `location`, and the manifests of a snapshot; None is the current one.
@@ -28,9 +30,9 @@ def read_iceberg(location: str, filesystem: Any, version: int | None) -> LakeTab
     and for what would need more than Parquet files to know the rows: delete files, other formats, default values.
     """
     imported("pyiceberg.table", location)
-    system, _ = find_file_system(location, filesystem)
+    system, path = find_file_system(location, filesystem)
     try:
-        table = _open(system, location)
+        table = _open(system, path)
         scan = _scan(table, location, version)
         tasks = list(scan.plan_files())
     except (ConfigError, EmptyInputError):
@@ -86,14 +88,13 @@ def _files_of(system: pafs.FileSystem) -> Any:
     return _Files()
 
 
-@functools.cache
 def _path(location: str) -> str:
-    """Return the path that a location names in its file system.
+    """Return the path that a location in the metadata names in its file system.
 
-    >>> _path("s3://bucket/a.parquet"), _path("file:///tmp/a.parquet"), _path("/tmp/a.parquet")
+    >>> _path("s3://bucket/a.parquet"), _path("file:/tmp/a.parquet"), _path("/tmp/a.parquet")
     ('bucket/a.parquet', '/tmp/a.parquet', '/tmp/a.parquet')
     """
-    return location.split("://", 1)[-1]
+    return _SCHEME.sub("", location)
 
 
 def _scan(table: Table, location: str, version: int | None) -> DataScan:

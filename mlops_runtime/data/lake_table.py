@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ __all__ = [
     "LakeTable",
     "Place",
     "imported",
+    "refuse_parts_of_tables",
     "refuse_tables",
     "stored_files",
     "unreadable_table",
@@ -30,17 +32,14 @@ __all__ = [
 DELTA_LOG = "_delta_log"
 ICEBERG_METADATA = ".metadata.json"
 
-_MARK = re.compile(
-    rf"(.*?)(?:^|/)(?:{DELTA_LOG}/|metadata/[^/]*{re.escape(ICEBERG_METADATA)}\Z)",
-    re.DOTALL,
-)
+_MARK = re.compile(rf"(.*?)(?:^|/)(?:{DELTA_LOG}/|metadata/[^/]*{re.escape(ICEBERG_METADATA)}\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class FieldIds:
     """How an Iceberg table calls the columns of a file: names by the field's id.
 
-    constant: ids of columns that a file may lack because all its rows have one value of them.
+    constant: ids of columns that the file's partition fixes to one value; a file without one of them is refused.
     """
 
     names: Mapping[int, str]
@@ -110,6 +109,22 @@ def imported(module: str, where: str) -> Any:
 def unreadable_table(where: str, *, expected: str, got: str, next_step: str) -> DataError:
     """Return the error for a table that cannot be read, or not without giving rows that it does not have."""
     return DataError(problem(expected=expected, got=got, where=where, next_step=next_step))
+
+
+def refuse_parts_of_tables(system: pafs.FileSystem, folder: str, given: str) -> None:
+    """Raise ConfigError when a folder is the `data` of an Iceberg table, or a partition of a Delta or Iceberg table.
+
+    Its log or metadata is then not below, but beside or above it.
+    """
+    root = folder
+    while "=" in posixpath.basename(root):
+        root = posixpath.dirname(root)
+    marks = [f"{root}/{DELTA_LOG}"] if root != folder else []
+    if posixpath.basename(root) == "data":
+        marks.append(f"{posixpath.dirname(root)}/metadata")
+    for mark in marks:
+        beside = system.get_file_info(pafs.FileSelector(mark, allow_not_found=True))
+        refuse_tables((info.path for info in beside), [f"{folder}/"], given)
 
 
 def refuse_tables(seen: Iterable[str], chosen: Collection[str], given: str) -> None:

@@ -14,7 +14,7 @@ import pyarrow.fs as pafs
 
 from mlops_runtime.core.errors import ConfigError, EmptyInputError, problem
 from mlops_runtime.data.file_system import find_file_system
-from mlops_runtime.data.lake_table import DELTA_LOG, refuse_tables
+from mlops_runtime.data.lake_table import refuse_parts_of_tables, refuse_tables
 from mlops_runtime.data.partition import partition_of
 from mlops_runtime.data.stored_file import StoredFile, Written, unreadable, written
 
@@ -73,7 +73,7 @@ def _find(given: str, filesystem: Any) -> _Found:
     try:
         info = system.get_file_info(path)
         if info.type == pafs.FileType.Directory:
-            _refuse_partition_of_table(system, path, given)
+            refuse_parts_of_tables(system, path, given)
             return _Found(system, given, path, _below(system, path, given), named=None)
         if info.type == pafs.FileType.NotFound and _WILDCARD.search(path):
             return _matching(system, path, given)
@@ -99,7 +99,7 @@ def _matching(system: pafs.FileSystem, pattern: str, given: str) -> _Found:
     parts = pattern.split("/")
     fixed = next(index for index, part in enumerate(parts) if _WILDCARD.search(part))
     base = "/".join(parts[:fixed]) or "/"
-    _refuse_partition_of_table(system, base, given)
+    refuse_parts_of_tables(system, base, given)
     regex = re.compile("".join(map(_translate, _TOKEN.findall("/".join(parts[fixed:])))) + r"\Z")
     hidden_too = parts[-1][:1] in (".", "_")
 
@@ -113,16 +113,6 @@ def _matching(system: pafs.FileSystem, pattern: str, given: str) -> _Found:
     if not files:
         raise _refusal("files that fit the pattern", "none", given)
     return _Found(system, given, base, files, named="by glob")
-
-
-def _refuse_partition_of_table(system: pafs.FileSystem, folder: str, given: str) -> None:
-    """Folders `key=value` may lie below a Delta table's, where its log is."""
-    root = folder
-    while "=" in posixpath.basename(root):
-        root = posixpath.dirname(root)
-    log = f"{root}/{DELTA_LOG}"
-    if root != folder and system.get_file_info(log).type == pafs.FileType.Directory:
-        refuse_tables([f"{log}/"], [f"{folder}/"], given)
 
 
 def _walk(system: pafs.FileSystem, folder: str) -> dict[str, Written]:

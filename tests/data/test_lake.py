@@ -7,12 +7,14 @@ import shutil
 import sys
 from pathlib import Path
 
+import fsspec
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import DoubleType
 
@@ -297,7 +299,14 @@ def test_row_groups_of_an_iceberg_table_are_pruned_by_their_new_names(iceberg):
 
 def test_an_iceberg_tables_folder_is_not_read_past_its_metadata(iceberg):
     folder = Path(iceberg.location().removeprefix("file://"))
-    for inside in (folder, f"{folder}/**/*.parquet", folder.parent):
+    for inside in (
+        folder,
+        f"{folder}/**/*.parquet",
+        folder.parent,
+        folder / "data",
+        f"{folder}/data/k=01/*",
+        f"{folder}/data/*/*",
+    ):
         with pytest.raises(ConfigError, match="files of the Delta or Iceberg table"):
             open_source(inside)
 
@@ -309,6 +318,47 @@ def test_a_table_without_rows_is_an_empty_input(iceberg, delta):
     iceberg.delete()
     with pytest.raises(EmptyInputError, match="no file in version"):
         open_source(iceberg.metadata_location)
+
+
+@pytest.mark.parametrize("content", [DataFileContent.POSITION_DELETES, DataFileContent.EQUALITY_DELETES])
+def test_delete_files_of_an_iceberg_table_are_refused(iceberg, tmp_path, content):
+    (file, *_) = (task.file for task in iceberg.scan().plan_files())
+    schema = pa.schema(
+        [
+            pa.field("file_path", pa.string(), metadata={"PARQUET:field_id": "2147483546"}),
+            pa.field("pos", pa.int64(), metadata={"PARQUET:field_id": "2147483545"}),
+        ]
+    )
+    deletes = tmp_path / "deletes.parquet"
+    pq.write_table(pa.table({"file_path": [file.file_path], "pos": [0]}, schema), deletes)
+    facts = {
+        "content": content,
+        "file_path": f"file://{deletes}",
+        "file_format": FileFormat.PARQUET,
+        "partition": file.partition,
+        "record_count": 1,
+        "file_size_in_bytes": deletes.stat().st_size,
+        "equality_ids": [1],
+    }
+    delete = DataFile.from_args(**facts)
+    delete.spec_id = file.spec_id
+    with iceberg.transaction() as change, change.update_snapshot().fast_append() as append:
+        append.append_data_file(delete)
+    with pytest.raises(DataError, match=r"delete files, which hide rows of|equality deletes"):
+        open_source(iceberg.metadata_location)
+
+
+def test_a_partition_may_have_any_characters(iceberg):
+    iceberg.append(pa.table({"renamed": [7], "k": ["a b/%=é"], "y": [None]}, iceberg.schema().as_arrow()))
+    assert {"renamed": 7, "k": "a b/%=é", "y": None} in rows(open_source(iceberg.metadata_location))
+
+
+def test_an_iceberg_table_may_be_named_relatively_and_through_any_file_system(iceberg, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = Path(iceberg.metadata_location.removeprefix("file://")).relative_to(tmp_path)
+    assert rows(open_source(path)) == rows(open_source(iceberg.metadata_location))
+    local = fsspec.filesystem("file")
+    assert rows(open_source(str(tmp_path / path), filesystem=local)) == rows(open_source(path))
 
 
 def test_an_added_file_without_field_ids_is_refused(iceberg, tmp_path):
