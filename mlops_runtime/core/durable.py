@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from mlops_runtime.core.errors import CapacityError, ConfigError
+from mlops_runtime.core.errors import CapacityError, ConfigError, MlrtError
 
-__all__ = ["durable_directory", "durable_stream", "durable_write", "fsync_directory"]
+__all__ = ["durable_directory", "durable_stream", "durable_write", "fsync_directory", "unwritten"]
 
 
 def fsync_directory(path: Path) -> None:
@@ -33,7 +33,8 @@ def _sibling(path: Path) -> Path:
     return path.with_name(f".{path.name[:64]}.{secrets.token_hex(8)}.tmp")
 
 
-def _explain(error: OSError, target: Path) -> Exception:
+def unwritten(error: OSError, target: Path) -> MlrtError:
+    """Return the error for a file that could not be written: CapacityError when the disk is full, else ConfigError."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return CapacityError(
             f"{target}: no space left to write it — free space on this file system; nothing was changed"
@@ -71,7 +72,7 @@ def durable_stream(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
         temporary = None
         fsync_directory(path.parent)
     except OSError as error:
-        raise _explain(error, path) from error
+        raise unwritten(error, path) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -97,7 +98,7 @@ def durable_directory(path: Path) -> Iterator[Path]:
         scratch = None
         fsync_directory(path.parent)
     except OSError as error:
-        raise _explain(error, path) from error
+        raise unwritten(error, path) from error
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +20,9 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 import pytest
 
+from mlops_runtime.cli.data import data as data_commands
 from mlops_runtime.cli.main import run
-from mlops_runtime.data import open_source
+from mlops_runtime.data import BadRow, Batch, open_source
 from mlops_runtime.data.contract import Contract, check
 from mlops_runtime.data.dataset_manifest import DatasetManifest
 from mlops_runtime.data.sketch import TableSketch
@@ -193,6 +197,84 @@ def test_a_check_that_is_killed_leaves_no_file_behind(tmp_path):
     assert not any(output.exists() for output in outputs)
 
 
+def _limited(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    """Run `mlrt data` where no file may become larger than 64 KiB, as on a disk that is full."""
+    limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+    limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536)); "
+    code = limit + "from mlops_runtime.cli.main import main; main()"
+    command = [sys.executable, "-W", "error", "-c", code, "data", *map(str, words)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("good", ["good.parquet", "good.arrow", "good.csv"])
+def test_a_disk_that_is_full_ends_a_check_with_one_line_and_no_file(good, tmp_path):
+    path, rules, bad = tmp_path / "a.parquet", tmp_path / "c.yaml", tmp_path / "bad.parquet"
+    pq.write_table(pa.table({"x": np.random.default_rng(0).random(100_000)}), path)
+    rules.write_text("columns: [{name: x, kind: number, maximum: 0.99}]")
+    done = _limited(tmp_path, "check", path, "--contract", rules, "--quarantine", bad, "--good", tmp_path / good)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert f"{good}: cannot be written" in done.stderr
+    assert {file.name for file in tmp_path.iterdir()} <= {"a.parquet", "c.yaml", "bad.parquet"}
+
+
+def test_of_two_checks_that_write_one_quarantine_the_last_one_stays_whole(file, contract, tmp_path):
+    bad, source = tmp_path / "bad.parquet", open_source(file)
+
+    def others() -> Iterator[Batch | BadRow]:
+        yield from source.decoded()
+        check(open_source(file), Contract.from_yaml("columns: [{name: age, kind: number}]"), quarantine=bad)
+        assert pq.read_metadata(bad).num_rows == 0
+
+    report = check(source, Contract.load(contract), stream=others(), quarantine=bad)
+    assert pq.read_metadata(bad).num_rows == report.quarantined == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.parquet", "contract.yaml", "people.csv"]
+
+
+def test_partitions_are_columns_of_a_check_and_rows_tell_their_file(tmp_path, capsys):
+    for year, values in ((2025, [1, -1]), (2026, [-2, 3])):
+        folder = tmp_path / "set" / f"year={year}"
+        folder.mkdir(parents=True)
+        pq.write_table(pa.table({"a": values}), folder / "a.parquet")
+    rules, bad = tmp_path / "c.yaml", tmp_path / "bad.parquet"
+    rules.write_text("columns: [{name: a, kind: number, minimum: 0}, {name: year, kind: integer, allowed: [2026]}]")
+    files = sorted((tmp_path / "set").glob("*/*.parquet"))
+    found = []
+    for paths in ([tmp_path / "set"], [tmp_path / "set" / "**" / "*.parquet"], files):
+        code, _ = _json(capsys, "data", "check", *paths, "--contract", rules, "--quarantine", bad)
+        rows = pq.read_table(bad).to_pylist()
+        found.append([(row["_file"], row["_file_row"], row["_row"], row["year"], row["_reasons"]) for row in rows])
+        assert code == 3
+    assert found[0] == found[1] == found[2]
+    assert found[0] == [
+        ("year=2025/a.parquet", 0, 0, "2025", ["year.allowed"]),
+        ("year=2025/a.parquet", 1, 1, "2025", ["a.minimum", "year.allowed"]),
+        ("year=2026/a.parquet", 0, 2, "2026", ["a.minimum"]),
+    ]
+
+
+def test_a_file_without_rows_is_checked_too(tmp_path, capsys):
+    path, rules = tmp_path / "a.csv", tmp_path / "c.yaml"
+    path.write_text("a,b\n")
+    rules.write_text("columns: [{name: a, kind: number, unique: true, maximum_missing_share: 0}]\nminimum_rows: 1")
+    bad, good = tmp_path / "bad.parquet", tmp_path / "good.parquet"
+    code, report = _json(capsys, "data", "check", path, "--contract", rules, "--quarantine", bad, "--good", good)
+    assert (code, report["rows"]) == (3, 0)
+    assert [rule["rule"] for rule in report["rules"] if rule["violations"]] == ["minimum_rows"]
+    assert (pq.read_table(bad).num_rows, pq.read_table(good).num_rows) == (0, 0)
+
+
+def test_a_check_counts_on_a_terminal_and_keeps_stdout_clean(file, contract):
+    command = [sys.executable, "-m", "mlops_runtime.cli", "data", "check", str(file), "--contract", str(contract)]
+    shown, terminal = pty.openpty()
+    with subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, stderr=terminal, text=True) as process:
+        out = process.stdout.read()
+    os.close(terminal)
+    assert json.loads(out)["rows"] == 3
+    assert b"checking" in os.read(shown, 1 << 16)
+    os.close(shown)
+
+
 @pytest.fixture
 def two_months(tmp_path: Path) -> tuple[Path, Path]:
     random = np.random.default_rng(0)
@@ -261,3 +343,39 @@ def test_batches_of_any_size_give_one_version(tmp_path, rows):
     whole = DatasetManifest.of(open_source(paths[0]))
     assert sketches == [whole.columns, whole.columns]
     assert replace(whole, columns=sketches[1]).digest == whole.digest
+
+
+def test_a_contract_is_proposed_from_a_manifest_alone(file, tmp_path, capsys):
+    manifest = tmp_path / "m.json"
+    assert run(["data", "manifest", str(file), "-o", str(manifest)]) == 0
+    capsys.readouterr()
+    _, from_file = _json(capsys, "data", "contract", file)
+    file.unlink()
+    assert _json(capsys, "data", "contract", manifest) == (0, from_file)
+
+
+@pytest.mark.parametrize("threshold", ["nan", "-0.1", "1.5"])
+def test_a_threshold_that_no_distance_can_have_is_refused(two_months, threshold, capsys):
+    assert run(["data", "diff", *map(str, two_months), f"--threshold={threshold}"]) == 2
+    assert "from 0 to 1" in capsys.readouterr().err
+
+
+@pytest.fixture
+def example_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files that the examples in the help texts name."""
+    monkeypatch.chdir(tmp_path)
+    table = pa.table({"age": [float(i % 60) for i in range(200)], "plan": ["basic", "gold"] * 100})
+    for name in ("claims/2026/a.parquet", "year=2026/a.parquet"):
+        Path(name).parent.mkdir(parents=True)
+        pq.write_table(table, name)
+    for name in ("good.csv", "today.csv"):
+        arrow_csv.write_csv(table, name)
+    assert run(["data", "contract", "good.csv", "-o", "contract.yaml"]) == 0
+    assert run(["data", "manifest", "good.csv", "-o", "last-month.json"]) == 0
+
+
+@pytest.mark.parametrize("command", data_commands.commands.values(), ids=lambda command: command.name)
+def test_the_example_in_a_help_text_runs(command, example_files, capsys):
+    example = command.epilog.removeprefix("Example: mlrt ")
+    assert example != command.epilog
+    assert run(shlex.split(example)) == 0, capsys.readouterr().err

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
-from mlops_runtime.core.durable import durable_stream
+from mlops_runtime.core.durable import durable_stream, unwritten
 from mlops_runtime.core.errors import ConfigError, problem
 from mlops_runtime.data.conform import is_text
 from mlops_runtime.data.contract.layout import texts_of
@@ -38,7 +38,17 @@ class TableFile:
         self._rows = 0
 
     def write(self, table: pa.Table) -> None:
-        """Add rows; none is fine, and says what the columns are. Raises ConfigError when the format lacks a type."""
+        """Add rows; none is fine, and says what the columns are.
+
+        Raises ConfigError when the format lacks a type, and as `durable_stream` does: of two files that are written at
+        a time only the one that fails knows its name.
+        """
+        try:
+            self._write(table)
+        except OSError as error:
+            raise unwritten(error, self._path) from error
+
+    def _write(self, table: pa.Table) -> None:
         if self._path.suffix.lower() == ".csv":
             table = _for_csv(table)
         if self._writer is None:
