@@ -44,7 +44,7 @@ def _find(given: str, filesystem: Any, version: int | None) -> LakeTable | None:
         return read_iceberg(given, filesystem, version)
     system, path = find_file_system(given, filesystem)
     try:
-        log = system.get_file_info(posixpath.join(path, DELTA_LOG))
+        _, log = system.get_file_info([path, posixpath.join(path, DELTA_LOG)])
     except OSError as error:
         raise unreadable(given, error) from error
     if log.type != pafs.FileType.Directory:

@@ -80,7 +80,7 @@ def _find(given: str, filesystem: Any) -> _Found:
     except OSError as error:
         raise unreadable(given, error) from error
     if info.type == pafs.FileType.NotFound:
-        raise unreadable(given, FileNotFoundError(2, ""))
+        raise _refusal("an existing path", _missing(system, path), given)
     return _Found(system, given, posixpath.dirname(path), {path: written(info)}, named="by path")
 
 
@@ -111,8 +111,18 @@ def _matching(system: pafs.FileSystem, pattern: str, given: str) -> _Found:
     files = {path: every[path] for path in filter(fits, every)}
     refuse_tables(every, files, given)
     if not files:
-        raise _refusal("files that fit the pattern", "none", given)
+        raise _refusal("files that fit the pattern", "none" if every else _missing(system, base), given)
     return _Found(system, given, base, files, named="by glob")
+
+
+def _missing(system: pafs.FileSystem, path: str) -> str:
+    """Say which part of a path is the first that is not there: of a URL, often the bucket."""
+    parts = path.split("/")
+    for length in range(1, len(parts) + 1):
+        above = "/".join(parts[:length])
+        if above and system.get_file_info(above).type == pafs.FileType.NotFound:
+            return f"no such file or directory: {above}"
+    return "none"
 
 
 def _walk(system: pafs.FileSystem, folder: str) -> dict[str, Written]:

@@ -109,11 +109,11 @@ def written(info: pafs.FileInfo) -> Written:
 
 def unreadable(where: str, error: OSError) -> ConfigError:
     """Return the error for a path that cannot be opened."""
-    reason = os.strerror(error.errno) if error.errno else str(error).splitlines()[0][:200]
+    reason = os.strerror(error.errno).lower() if error.errno else str(error).splitlines()[0][:200]
     return ConfigError(
         problem(
             expected="a readable data file",
-            got=f"an error: {reason.lower()}",
+            got=f"an error: {reason}",
             where=where,
             next_step="pass CSV, Parquet or Arrow IPC files that this user may read",
         )

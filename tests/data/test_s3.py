@@ -114,9 +114,12 @@ def read_dataset_of(url, options):
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("s3://nowhere/sales", "s3://nowhere/sales: .*no such file"),
-        ("s3://nowhere/sales/*.parquet", "s3://nowhere/sales"),
-        ("s3://bucket/absent.parquet", r"s3://bucket/absent\.parquet: .*no such file"),
+        ("s3://nowhere/sales", r"s3://nowhere/sales: .*no such file or directory: nowhere —"),
+        ("s3://nowhere/sales/*.parquet", r"s3://nowhere/sales/.*no such file or directory: nowhere —"),
+        (
+            "s3://bucket/absent.parquet",
+            r"s3://bucket/absent\.parquet: .*no such file or directory: bucket/absent\.parquet",
+        ),
         ("s3://bucket/sales/*.orc", "files that fit the pattern, got none"),
     ],
 )
@@ -133,7 +136,7 @@ def test_wrong_credentials_are_an_error_with_the_url(bucket, options):
 
     deny(b"0")
     try:
-        with pytest.raises(ConfigError, match=rf"s3://{bucket}: .*(ACCESS_DENIED|INVALID_ACCESS_KEY|access)"):
+        with pytest.raises(ConfigError, match=rf"s3://{bucket}: .* key 'sales' .*ACCESS_DENIED"):
             open_source(f"s3://{bucket}", filesystem=options | {"access_key": "wrong", "secret_key": "wrong"})
     finally:
         deny(b"inf")
