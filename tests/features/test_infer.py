@@ -4,17 +4,15 @@ import pyarrow as pa
 import pytest
 
 from mlops_runtime.core.errors import EmptyInputError
-from mlops_runtime.data import Schema, conform, read_dataset
-from mlops_runtime.data.infer import infer_columns
+from mlops_runtime.data import conform, from_frame, read_dataset
 from mlops_runtime.features import infer_spec
 
 ROWS = 200
 
 
 def inferred(columns, **options):
-    table = pa.table(columns)
-    schema = Schema(infer_columns(table).columns)
-    return infer_spec(conform(table, schema, where="test"), schema, **{"target": None, **options})
+    table, schema, _ = from_frame(pa.table(columns))
+    return infer_spec(table, schema, **{"target": None, **options})
 
 
 def kinds(result):
@@ -85,7 +83,7 @@ def test_batches_give_the_specification_of_the_whole(rows):
             "n": [i / 3 for i in range(ROWS)],
         }
     )
-    schema = Schema(infer_columns(table).columns)
+    schema = from_frame(table).schema
     whole = infer_spec(conform(table, schema, where="test"), schema, target=None)
     parts = [conform(table.slice(begin, rows), schema, where="test") for begin in range(0, ROWS, rows)]
     assert infer_spec(iter(parts), schema, target=None) == whole
