@@ -56,6 +56,14 @@ def test_codes_in_a_number_column_must_be_whole() -> None:
     check(program, pa.table({"x": pa.array([3, None, 7, 9], pa.int32())}))
 
 
+def test_numbers_that_are_no_codes_may_be_a_key() -> None:
+    fractions = FittedVocabulary(pa.array([-(2**63), 3], pa.int64()), np.array([4, 2]), 2)
+    program = sparse_program(VocabularyIds("x", fractions), "number")
+    table = pa.table({"x": [0.5, 3.0, np.inf, None, 4.0, 1e300, 2.0**53 + 2]})
+    check(program, table)
+    assert onnx_backend(program).run(table).sparse[:, 0].tolist() == [3, 4, 3, 0, 2, 3, 3]
+
+
 def test_whole_numbers_beyond_float_precision_are_told_apart() -> None:
     program = sparse_program(VocabularyIds("x", LARGE), "integer")
     table = pa.table({"x": [2**53 + 1, 2**53, 2**53 + 2, None, -(2**62), 2**63 - 1]})

@@ -50,7 +50,9 @@ def _reasons(program: FeatureProgram, output: Output) -> Iterator[str]:
             yield f"a cross of more than {MOST_WORDS} columns is not written as ONNX"
     if isinstance(output, DenseCounts | BagOutput):
         yield from _bag_reasons(program, output.bag)
-    if any(pc.index(v.keys, MISSING_INTEGER).as_py() >= 0 for v in output.vocabularies if v.dtype == "int64"):
+    is_double = program.schema.column(output.reads[0].column).kind == "number"  # NaN means missing there
+    whole = [v.keys for v in output.vocabularies if v.dtype == "int64" and not is_double]
+    if any(pc.index(keys, MISSING_INTEGER).as_py() >= 0 for keys in whole):
         yield "its vocabulary holds -2**63, which means missing in the graph"
 
 
