@@ -1,4 +1,4 @@
-"""Parquet files: row groups skipped by their statistics, columns by name, texts decoded as dictionaries."""
+"""Parquet files: row groups skipped by their statistics, columns by name, dictionaries of texts decoded as such."""
 
 from __future__ import annotations
 
@@ -107,8 +107,12 @@ class ParquetFile:
         return sum(self._groups[group].rows for group in groups)
 
     def _decoded(self, name: str) -> pa.DataType:
-        stored = self.type_of(name)
-        return pa.dictionary(pa.int32(), pa.utf8()) if is_text(stored) else decoded_type(stored)
+        return pa.dictionary(pa.int32(), pa.utf8()) if self._is_dictionary(name) else decoded_type(self.type_of(name))
+
+    def _is_dictionary(self, name: str) -> bool:
+        """Whether a column holds texts by dictionary alone: making one of plain pages takes longer than decoding them."""
+        found = [group.columns.get(self._stored_names[name]) for group in self._groups]
+        return is_text(self.type_of(name)) and not any(each is not None and each.has_plain_pages for each in found)
 
     def _open(self, source: pa.NativeFile, names: Sequence[str]) -> pq.ParquetFile:
         large = max((self._groups[group].size for group in self.groups), default=0) > _LARGE_GROUP_BYTES
@@ -117,7 +121,7 @@ class ParquetFile:
         return pq.ParquetFile(
             source,
             metadata=self._metadata,
-            read_dictionary=[self._stored_names[name] for name in names if is_text(self.type_of(name))],
+            read_dictionary=[self._stored_names[name] for name in names if self._is_dictionary(name)],
             buffer_size=buffer if large else 0,
             pre_buffer=not here and not large,
             page_checksum_verification=True,

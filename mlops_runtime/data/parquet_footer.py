@@ -23,6 +23,7 @@ __all__ = ["ColumnStatistics", "RowGroup", "read_footer"]
 _TAIL = 8  # four bytes of length, four of magic
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _TIMESTAMP_MILLIS, _TIMESTAMP_MICROS = 9, 10  # converted types
+_DATA_PAGES, _DICTIONARY_ENCODINGS = (0, 3), (2, 8)  # of versions 1 and 2
 
 Bounds = tuple[Any, Any]
 
@@ -32,12 +33,14 @@ class ColumnStatistics:
     """What the footer says of one column in one row group. missing: nulls; None when it says nothing.
 
     low, high: the bounds as stored. microseconds: in a unit of times; None for other columns and finer units.
+    has_plain_pages: whether some pages hold values, not positions in a dictionary; False when it says nothing.
     """
 
     missing: int | None
     low: bytes | None
     high: bytes | None
     microseconds: int | None
+    has_plain_pages: bool
 
     def bounds(self, data_type: pa.DataType) -> Bounds | None:
         """Return a lower and an upper bound of values of this Arrow type; None when there is none to rely on."""
@@ -96,7 +99,12 @@ def _row_groups(footer: Mapping[int, Any]) -> tuple[RowGroup, ...]:
 def _statistics(chunk: Mapping[int, Any], leaf: Mapping[int, Any]) -> ColumnStatistics:
     found = chunk.get(12, {})
     missing, low, high = (_typed(found.get(field), kind) for field, kind in ((3, int), (6, bytes), (5, bytes)))
-    return ColumnStatistics(missing, low, high, _microseconds(leaf))
+    return ColumnStatistics(missing, low, high, _microseconds(leaf), _has_plain_pages(chunk))
+
+
+def _has_plain_pages(chunk: Mapping[int, Any]) -> bool:
+    pages = (page for page in chunk.get(13, []) if page.get(1) in _DATA_PAGES)
+    return any(page.get(2) not in _DICTIONARY_ENCODINGS for page in pages)
 
 
 def _typed(value: Any, kind: type) -> Any:
