@@ -1,6 +1,5 @@
 #include "bindings/bindings.hpp"
 #include "kernels/key_counts.hpp"
-#include "kernels/key_entries.hpp"
 
 namespace mlrt::bindings {
 namespace {
@@ -20,13 +19,13 @@ Array<T> adopt(Items<T>&& values) {
 }
 
 py::tuple string_entries(const GuardedCounter& guarded) {
-  auto entries = guarded.with([](const Counter& state) { return vocabulary::sorted_texts(state.texts()); });
+  auto entries = guarded.with([](const Counter& state) { return state.text_entries(); });
   return py::make_tuple(adopt(std::move(entries.bytes)), adopt(std::move(entries.offsets)),
                         adopt(std::move(entries.counts)));
 }
 
 py::tuple integer_entries(const GuardedCounter& guarded) {
-  auto entries = guarded.with([](const Counter& state) { return vocabulary::sorted_integers(state.integers()); });
+  auto entries = guarded.with([](const Counter& state) { return state.integer_entries(); });
   return py::make_tuple(adopt(std::move(entries.keys)), adopt(std::move(entries.counts)));
 }
 

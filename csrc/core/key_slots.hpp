@@ -1,14 +1,17 @@
 // key_slots: the slots of an open-addressing table, and how a block of keys is counted in them.
 //
 // A slot with value 0 is free. A line of the cache holds a few slots, filled in order; a key that finds its line full
-// goes to the next. The load is at most one half. The highest bits of a hash are its line, so a table grows, and takes
-// another in, from front to back: both read and write memory in order. `reserve` before such a merge: a table that grew
-// meanwhile would crowd its front, and one that finds no place throws.
-// A large table consists of kParts parts that no key leaves: workers that own some of them count at the same time.
+// goes to the next. The load is at most 3/5 after growth by half: less often, or more tightly, would cost memory or time
+// (doubling at a load of one half takes a third more memory for 8 % less time in tables beyond the caches). A key's line
+// is its hash as a share of all lines, so a table grows, and takes another in, from front to back: both read and write
+// memory in order. `reserve` before such a merge: a table that grew meanwhile would crowd its front, and one that finds
+// no place throws.
+// A large table consists of Parts::kAll parts that no key leaves: workers that own some count at the same time.
 // Fetching goes to the second-level cache: of 64 lines prefetched into the first, about half never arrived (measured on
 // Zen 4: 17 ns a key instead of 35 in a table of 64 MB).
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <stdexcept>
@@ -34,6 +37,11 @@ struct Parts {
   bool hold(std::uint64_t hash) const { return part_of(hash) - first < count; }
 };
 
+// How often each of some keys is counted: once.
+struct Once {
+  std::int64_t operator()(std::size_t) const { return 1; }
+};
+
 template <class Slot>
 class Slots {
  public:
@@ -53,11 +61,11 @@ class Slots {
   // Says that n free slots were taken.
   void took(std::size_t n) { size_ += n; }
 
-  // Adds one to the values of n <= kKeyBlock keys, for which there is room, and returns how many are new: the caller
-  // says so to `took`. hash_of(i) and same(slot, i) are of key i, take(slot, i) puts it into a free slot. All keys look
-  // at their first line before one looks at a second: the few that found it full have the next one fetched too.
-  template <class HashOf, class Same, class Take>
-  std::size_t count(std::size_t n, HashOf hash_of, Same same, Take take) {
+  // Adds times(i) > 0 to the values of n <= kKeyBlock keys, for which there is room, and returns how many are new: the
+  // caller says so to `took`. hash_of(i) and same(slot, i) are of key i, take(slot, i) puts it into a free slot. All keys
+  // look at their first line before one looks at a second: the few that found it full have the next one fetched too.
+  template <class HashOf, class Same, class Take, class Times>
+  std::size_t count(std::size_t n, HashOf hash_of, Same same, Take take, Times times) {
     std::uint32_t waiting[kKeyBlock];
     std::size_t taken = 0;
     for (std::size_t i = 0; i < n; ++i) {
@@ -69,7 +77,7 @@ class Slots {
       for (std::size_t k = 0; k < n; ++k) {
         const std::uint32_t i = waiting[k];
         waiting[kept] = i;
-        kept += count_in(line(hash_of(i), step), i, taken, same, take) ? 0 : 1;
+        kept += count_in(line(hash_of(i), step), i, taken, same, take, times) ? 0 : 1;
       }
       n = kept;
       for (std::size_t k = 0; k < n; ++k) __builtin_prefetch(line(hash_of(waiting[k]), step + 1), 0, 2);
@@ -80,11 +88,12 @@ class Slots {
   // Makes room for n more; hash_of(slot) is the hash of a slot's key.
   template <class HashOf>
   void reserve(std::size_t n, HashOf hash_of) {
-    if (2 * (size_ + n) <= slots_.size()) return;
-    Memory old(std::bit_ceil(2 * (size_ + n)));
+    const std::size_t needed = (size_ + n) * 5 / 3;
+    if (needed < slots_.size()) return;
+    Memory old(std::max(needed, slots_.size() * 3 / 2) / kStride * kStride + kStride);
     old.swap(slots_);
-    line_shift_ = 64 - std::countr_zero(slots_.size() / kPerLine);
-    wrap_ = slots_.size() / kPerLine / (is_parted() ? Parts::kAll : 1) - 1;
+    lines_ = slots_.size() / kPerLine;
+    part_lines_ = lines_ / (is_parted() ? Parts::kAll : 1);
     for (const Slot& slot : old)
       if (slot.value != 0) find(hash_of(slot), [](const Slot&) { return false; }) = slot;
   }
@@ -99,20 +108,23 @@ class Slots {
   using Memory = std::vector<Slot, Allocator<Slot>>;
 
   static constexpr std::size_t kPerLine = kCacheLine / sizeof(Slot);
-  static constexpr std::size_t kFewest = 16;
+  static constexpr std::size_t kStride = Parts::kAll * kPerLine;  // so that all parts have the same number of lines
   static constexpr std::size_t kFewestParted = std::size_t{1} << 15;
 
   // The line that a key looks at in its step'th try.
   Slot* line(std::uint64_t hash, std::size_t step) {
-    if (step > wrap_) throw std::length_error("keys arrive in the order of their hashes, without room for all of them");
-    const std::size_t home = hash >> line_shift_;
-    return slots_.data() + ((home & ~wrap_) | ((home + step) & wrap_)) * kPerLine;
+    const auto home = static_cast<std::size_t>((static_cast<unsigned __int128>(hash) * lines_) >> 64);
+    if (step == 0) return slots_.data() + home * kPerLine;
+    if (step >= part_lines_)
+      throw std::length_error("keys arrive in the order of their hashes, without room for all of them");
+    const std::size_t end = is_parted() ? (Parts::part_of(hash) + 1) * part_lines_ : lines_;
+    return slots_.data() + (home + step < end ? home + step : home + step - part_lines_) * kPerLine;
   }
 
   // Counts key i in a line, in a free slot of it if need be; false when the line is full of other keys. Comparing with
   // all of the line costs less than a branch that nobody can predict.
-  template <class Same, class Take>
-  static bool count_in(Slot* line, std::size_t i, std::size_t& taken, Same same, Take take) {
+  template <class Same, class Take, class Times>
+  static bool count_in(Slot* line, std::size_t i, std::size_t& taken, Same same, Take take, Times times) {
     std::size_t found = 0;
     std::size_t position = 0;
     for (std::size_t k = 0; k < kPerLine; ++k) {
@@ -120,18 +132,18 @@ class Slots {
       found |= is_same;
       position += is_same * k;
     }
-    line[position].value += static_cast<std::int64_t>(found);
+    line[position].value += static_cast<std::int64_t>(found) * times(i);
     if (found != 0 || line[kPerLine - 1].value != 0) return found != 0;
     while (line[position].value != 0) ++position;
     take(line[position], i);
-    line[position].value = 1;
+    line[position].value = times(i);
     ++taken;
     return true;
   }
 
-  Memory slots_ = Memory(kFewest);
-  int line_shift_ = 64 - std::countr_zero(kFewest / kPerLine);
-  std::size_t wrap_ = kFewest / kPerLine - 1;  // the bits of a line's number that change from try to try
+  Memory slots_ = Memory(kStride);
+  std::size_t lines_ = Parts::kAll;
+  std::size_t part_lines_ = lines_;
   std::size_t size_ = 0;
 };
 

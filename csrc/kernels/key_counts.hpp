@@ -1,7 +1,7 @@
 // key_counts: exact counts of the distinct keys of a column.
 //
 // Input   an Arrow column of strings (any layout, dictionaries too), integers or booleans.
-// Output  Counter, a mergeable state; key_entries.hpp puts its entries in order.
+// Output  Counter, a mergeable state, whose entries come in the order of key_entries.hpp.
 // Error   0. Cost: one hash and one line of a table a row; a dictionary shorter than the rows is hashed once per entry.
 #pragma once
 
@@ -14,6 +14,7 @@
 #include "core/binary.hpp"
 #include "core/key_table.hpp"
 #include "core/rows.hpp"
+#include "kernels/key_entries.hpp"
 #include "kernels/keys.hpp"
 
 namespace mlrt::vocabulary {
@@ -22,8 +23,8 @@ class Counter {
  public:
   std::int64_t missing() const { return missing_; }
   Kind kind() const { return texts_.size() > 0 ? Kind::utf8 : integers_.size() > 0 ? Kind::int64 : Kind::empty; }
-  const StringTable& texts() const { return texts_; }
-  const IntegerTable& integers() const { return integers_; }
+  TextEntries text_entries() const { return sorted_texts(texts_); }
+  IntegerEntries integer_entries() const { return sorted_integers(integers_); }
 
   // Whether several workers can count at once, each in parts of its own.
   bool is_parted() const { return texts_.is_parted() || integers_.is_parted(); }
@@ -31,9 +32,11 @@ class Counter {
   void reserve(std::size_t n) { kind() == Kind::utf8 ? texts_.reserve(n) : integers_.reserve(n); }
 
   void count(const Column& column, std::int64_t begin, std::int64_t n) {
-    if (column.layout == Layout::dictionary) return count_dictionary(column, begin, n);
     Seen seen;
-    count_parts(column, begin, n, Parts{}, seen);
+    if (column.layout == Layout::dictionary)
+      count_dictionary(column, begin, n, seen);
+    else
+      count_parts(column, begin, n, Parts{}, seen);
     missing_ += seen.missing;
   }
 
@@ -117,7 +120,8 @@ class Counter {
  private:
   static constexpr auto kBlock = static_cast<std::int64_t>(kKeyBlock);
 
-  // Counts texts(i) for n rows; a missing one has size 0. Those are dropped by arithmetic: nulls are hard to predict.
+  // Counts texts(i) for each i < n; a missing one has size 0, and those are dropped by arithmetic: nulls are hard to
+  // predict.
   template <class Texts>
   void count_texts(std::int64_t n, const Parts& parts, Seen& seen, Texts texts) {
     StringTable::Probe probes[kKeyBlock];
@@ -130,7 +134,27 @@ class Counter {
         seen.missing += (text.size == 0) & (parts.first == 0) ? 1 : 0;
         held += (text.size != 0) & parts.hold(probes[held].hash) ? 1 : 0;
       }
-      texts_.count(probes, held, parts, seen.added);
+      texts_.count(probes, held, parts, seen.added, Once{});
+    }
+  }
+
+  // Counts texts(i) times[i] times for each i < n.
+  template <class Texts>
+  void count_texts(std::int64_t n, const std::int64_t* times, Seen& seen, Texts texts) {
+    StringTable::Probe probes[kKeyBlock];
+    std::int64_t held_times[kKeyBlock];
+    std::size_t held = 0;
+    for (std::int64_t i = 0; i < n; ++i) {
+      if (times[i] != 0) {
+        const Text text = texts(i);
+        probes[held] = texts_.probe(text);
+        held_times[held] = times[i];
+        seen.missing += text.size == 0 ? times[i] : 0;
+        held += text.size != 0 ? 1 : 0;
+      }
+      if (held < kKeyBlock && i + 1 < n) continue;
+      texts_.count(probes, held, Parts{}, seen.added, [&](std::size_t k) { return held_times[k]; });
+      held = 0;
     }
   }
 
@@ -149,32 +173,27 @@ class Counter {
   void add(const Text& text, std::int64_t count) { texts_.at(texts_.probe(text)) += count; }
 
   // Counts positions first, so that each entry is hashed once; unless the dictionary is longer than the rows.
-  void count_dictionary(const Column& column, std::int64_t begin, std::int64_t n) {
-    const auto absent = [this](std::int64_t) { ++missing_; };
+  void count_dictionary(const Column& column, std::int64_t begin, std::int64_t n, Seen& seen) {
     const Column& entries = *column.entries;
+    const auto absent = [&seen](std::int64_t) { ++seen.missing; };
+    std::vector<std::int64_t> found(static_cast<std::size_t>(std::min(n, entries.rows)), 0);
     if (entries.rows > n) {
+      std::int64_t present = 0;
+      for_each_index(
+          column, begin, n,
+          [&](std::int64_t, std::int64_t entry) { found[static_cast<std::size_t>(present++)] = entry; }, absent);
       return with_strings(entries, [&](const auto& reader) {
-        for_each_index(
-            column, begin, n, [&](std::int64_t, std::int64_t entry) { add_entry(entries, reader, entry, 1); }, absent);
+        const auto text_of = [&](std::int64_t i) {
+          return present_text(entries, reader, found[static_cast<std::size_t>(i)]);
+        };
+        count_texts(present, Parts{}, seen, text_of);
       });
     }
-    std::vector<std::int64_t> counts(static_cast<std::size_t>(entries.rows), 0);
     for_each_index(
-        column, begin, n, [&](std::int64_t, std::int64_t entry) { ++counts[static_cast<std::size_t>(entry)]; }, absent);
+        column, begin, n, [&](std::int64_t, std::int64_t entry) { ++found[static_cast<std::size_t>(entry)]; }, absent);
     with_strings(entries, [&](const auto& reader) {
-      for (std::int64_t entry = 0; entry < entries.rows; ++entry)
-        add_entry(entries, reader, entry, counts[static_cast<std::size_t>(entry)]);
+      count_texts(entries.rows, found.data(), seen, [&](std::int64_t i) { return present_text(entries, reader, i); });
     });
-  }
-
-  template <class Reader>
-  void add_entry(const Column& entries, const Reader& reader, std::int64_t entry, std::int64_t count) {
-    if (count == 0) return;
-    const Text text = entries.is_null(entry) ? Text{nullptr, 0, 0} : reader(entry);
-    if (text.size == 0)
-      missing_ += count;
-    else
-      add(text, count);
   }
 
   StringTable texts_;

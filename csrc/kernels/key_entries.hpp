@@ -29,43 +29,33 @@ struct IntegerEntries {
   Items<std::int64_t> counts;
 };
 
-// One string of a table, as it is sorted: its first 16 bytes as two words that compare as they do.
+// One string of a table, as it is sorted: where it lies, and its first 16 bytes as two words that compare as they do.
 struct SortedText {
   static constexpr std::uint32_t kShort = StringTable::kShort;
   static constexpr std::size_t kWords = 4;
 
-  SortedText() = default;
-  SortedText(const Text& text, std::int64_t times) : count(times), size(text.size) {
-    const Prefix prefix = prefix_of({text.data, std::min(size, kShort), text.readable});
-    high = __builtin_bswap64(prefix.low);
-    low = __builtin_bswap64(prefix.high);
-    if (size > kShort) data = text.data;  // in the table's arena: it stays where it is
-  }
-
   // Ascending words are the order of entries; strings longer than 16 bytes may have the same ones.
   std::uint64_t word(std::size_t position) const {
-    const std::uint64_t words[kWords] = {~static_cast<std::uint64_t>(count), high, low, std::min(size, kShort + 1)};
-    return words[position];
+    if (position == 0) return ~static_cast<std::uint64_t>(count);
+    return position < kWords - 1 ? __builtin_bswap64(load<std::uint64_t>(data, static_cast<std::int64_t>(position) - 1))
+                                 : std::min(size, kShort + 1);
   }
 
   bool has_same_words(const SortedText& other) const {
-    return count == other.count && high == other.high && low == other.low;
+    return count == other.count && std::memcmp(data, other.data, kShort) == 0;
   }
 
   std::string_view rest() const { return {data + kShort, size - kShort}; }
 
   // Writes the string; 16 bytes of `out` are written over even if it is shorter.
   void copy_to(std::uint8_t* out) const {
-    const std::uint64_t start[2] = {__builtin_bswap64(high), __builtin_bswap64(low)};
-    std::memcpy(out, start, sizeof start);
+    std::memcpy(out, data, kShort);
     if (size > kShort) std::memcpy(out + kShort, data + kShort, size - kShort);
   }
 
-  std::uint64_t high;
-  std::uint64_t low;
+  const char* data;  // at least 16 bytes, zero behind the end of a short string
   std::int64_t count;
   std::uint32_t size;
-  const char* data = nullptr;
 };
 
 // Puts runs of long strings that no word tells apart into their order.
@@ -87,7 +77,7 @@ inline TextEntries sorted_texts(const StringTable& table) {
   std::size_t bytes = 0;
   std::uint32_t longest = 0;
   table.for_each([&, i = std::size_t{0}](const Text& text, std::int64_t count) mutable {
-    texts[i++] = SortedText(text, count);
+    texts[i++] = {text.data, count, text.size};
     bytes += text.size;
     longest = std::max(longest, text.size);
   });

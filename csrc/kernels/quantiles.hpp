@@ -84,6 +84,12 @@ inline std::size_t checked_capacity(std::int64_t capacity) {
 }
 
 class Sample {
+ private:
+  struct Entry {
+    std::uint64_t key;
+    double value;
+  };
+
  public:
   Sample(std::size_t capacity, std::uint64_t seed) : capacity_(capacity), seed_(seed), offset_(mix(seed)) {}
 
@@ -93,10 +99,13 @@ class Sample {
   void offer(Run run, const double* x, std::int64_t n, std::int64_t first_row) {
     alignas(64) std::uint64_t keys[kBlockRows];
     count_ += run(x, static_cast<std::uint64_t>(first_row) + offset_, n, keys);
+    Entry kept[kBlockRows];
+    std::ptrdiff_t held = 0;  // by arithmetic: which keys are small is hard to predict
     for (std::int64_t i = 0; i < n; ++i) {
-      // -0.0 becomes 0.0: one value, one bit pattern.
-      if (keys[i] <= threshold_ && std::isfinite(x[i])) keep({keys[i], x[i] + 0.0});
+      kept[held] = {keys[i], x[i] + 0.0};  // -0.0 becomes 0.0: one value, one bit pattern
+      held += (keys[i] <= threshold_) & (std::abs(x[i]) <= std::numeric_limits<double>::max()) ? 1 : 0;
     }
+    keep(kept, kept + held);
   }
 
   void merge(const Sample& other) {
@@ -104,8 +113,7 @@ class Sample {
       throw std::invalid_argument(problem("QuantileSample.merge", "the same capacity and seed", "another",
                                           "give both samples one capacity and seed"));
     count_ += other.count_;
-    for (const Entry& entry : other.entries_)
-      if (entry.key <= threshold_) keep(entry);
+    keep(other.entries_.data(), other.entries_.data() + other.entries_.size());
   }
 
   // A sample of the same shape that saw nothing, but already knows which keys cannot be among the smallest.
@@ -161,11 +169,6 @@ class Sample {
  private:
   static constexpr int kBucketBits = 11;
 
-  struct Entry {
-    std::uint64_t key;
-    double value;
-  };
-
   static constexpr std::uint64_t kSign = std::uint64_t{1} << 63;
 
   // A whole number that orders finite values: the bits of a negative one are turned over, sign and all.
@@ -199,9 +202,9 @@ class Sample {
     entries.resize(capacity);
   }
 
-  // Collects up to twice the capacity before it drops the larger half: O(1) per entry.
-  void keep(Entry entry) {
-    entries_.push_back(entry);
+  // Collects twice the capacity before it drops the larger half: O(1) per entry.
+  void keep(const Entry* begin, const Entry* end) {
+    entries_.insert(entries_.end(), begin, end);
     if (entries_.size() < 2 * capacity_) return;
     shrink(entries_, capacity_);
     threshold_ = std::min(threshold_, entries_.back().key);
