@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from typing import Any, Literal
+import sys
+from typing import Annotated, Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +29,8 @@ Bound = int | float | dt.datetime
 
 _ORDERED = ("number", "integer", "timestamp")
 _WHOLE = (-(2**63), 2**64 - 1)
+_GREATEST_NUMBER = int(sys.float_info.max)
+_Length = Annotated[int, Field(ge=0, lt=2**63)]
 _KIND_TYPES: dict[ColumnKind, tuple[type, ...]] = {
     "number": (int, float),
     "timestamp": (dt.datetime,),
@@ -54,8 +57,8 @@ class ColumnContract(Strict):
     only values. pattern: an RE2 expression that the whole text matches. minimum_length, maximum_length: of a text in
     code points, of a list in elements. unique: the second and every later row with a value is bad. order: a value below
     (strictly: or equal to) one in an earlier row is bad.
-    (set) required: the column exists. maximum_missing_share: of all rows. maximum_age_h: the newest time that is not in
-    the future is at most so many hours old.
+    (set) required: the column exists. maximum_missing_share: of the rows that can be decoded. maximum_age_h: the newest
+    time that is not in the future is at most so many hours old.
     """
 
     name: str = Field(min_length=1)
@@ -70,8 +73,8 @@ class ColumnContract(Strict):
     exclusive_maximum: Bound | None = None
     allowed: tuple[str | int | float, ...] | None = Field(default=None, min_length=1)
     pattern: str | None = None
-    minimum_length: int | None = Field(default=None, ge=0)
-    maximum_length: int | None = Field(default=None, ge=0)
+    minimum_length: _Length | None = None
+    maximum_length: _Length | None = None
     unique: bool = False
     order: Literal["increasing", "strictly_increasing"] | None = None
     maximum_age_h: float | None = Field(default=None, ge=0)
@@ -125,14 +128,23 @@ class ColumnContract(Strict):
         return self
 
     def _check_order_of_bounds(self) -> None:
-        for low, high in ((self.minimum, self.maximum), (self.minimum_length, self.maximum_length)):
-            if low is not None and high is not None and low > high:  # type: ignore[operator]
-                raise ValueError(f"{low} is above {high}")
+        lows, highs = ((self.minimum, self.exclusive_minimum), (self.maximum, self.exclusive_maximum))
+        ranges = [(low, high, bool(a or b)) for a, low in enumerate(lows) for b, high in enumerate(highs)]
+        _check_ranges(*ranges, (self.minimum_length, self.maximum_length, False))
+
+
+def _check_ranges(*ranges: tuple[Any, Any, bool]) -> None:
+    """Refuse a range (least, most, whether one of them is left out) that holds nothing."""
+    for low, high, is_open in ranges:
+        if low is not None and high is not None and (low > high or (is_open and low == high)):
+            raise ValueError(f"nothing is between {low} and {high}" if low == high else f"{low} is above {high}")
 
 
 def _is_of_kind(value: Any, kind: ColumnKind) -> bool:
     if kind == "integer":
         return type(value) is int and _WHOLE[0] <= value <= _WHOLE[1]
+    if type(value) is int and abs(value) > _GREATEST_NUMBER:
+        return False
     return type(value) in _KIND_TYPES.get(kind, ())
 
 
@@ -165,6 +177,7 @@ class Contract(
         names = [column.name for column in self.columns]
         if repeated := repeated_names(names):
             raise ValueError(f"column {', '.join(map(repr, repeated))} is declared more than once")
+        _check_ranges((self.minimum_rows, self.maximum_rows, False))
         for key in self.keys:
             lists = {column.name for column in self.columns if column.kind.endswith("_list")}
             if not key or repeated_names(key) or not set(key) <= set(names) - lists:

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from mlops_runtime.data.contract.model import Bound, ColumnContract, Contract, whole_match
 from mlops_runtime.data.contract.repeats import Repeats
 from mlops_runtime.data.contract.values import Mask, Reading
-from mlops_runtime.data.schema import listed
+from mlops_runtime.data.schema import ColumnKind, listed
 
 __all__ = ["Readings", "RowRule", "row_rules"]
 
@@ -61,7 +62,7 @@ def _column_rules(column: ColumnContract) -> Iterator[RowRule]:
     if column.order is not None:
         strict = column.order == "strictly_increasing"
         expected = "above every earlier value" if strict else "no value below an earlier one"
-        yield rule("order", expected, _Order(name, strict=strict))
+        yield rule("order", expected, _Order(name, column.kind, strict=strict))
     if column.unique:
         yield rule("unique", "no earlier row with the value", _repeats((name,)))
 
@@ -154,27 +155,31 @@ def _repeats(names: tuple[str, ...]) -> Callable[[Readings], Mask]:
 class _Order:
     """Rows whose value is below (strictly: not above) the greatest of the rows before."""
 
-    def __init__(self, name: str, *, strict: bool) -> None:
+    def __init__(self, name: str, kind: ColumnKind, *, strict: bool) -> None:
         self._name = name
-        self._strict = strict
-        self._greatest: Any = None
+        self._kind = kind
+        self._below = np.less_equal if strict else np.less
+        self._greatest: int | float | None = None
 
     def __call__(self, readings: Readings) -> Mask:
         reading = readings[self._name]
-        broken = np.zeros(len(reading.values), bool)
+        broken = np.zeros(len(reading.values), np.bool_)
         rows = np.flatnonzero(~(reading.missing | reading.unreadable))
         if not len(rows):
             return broken
-        values = reading.values.take(pa.array(rows))
-        numbers = (values.cast(pa.int64()) if pa.types.is_timestamp(values.type) else values).to_numpy(
-            zero_copy_only=False
-        )
-        before = np.maximum.accumulate(numbers)
-        greatest = before[-1] if self._greatest is None else max(self._greatest, before[-1])
-        start = numbers[:1] if self._greatest is None else np.array([self._greatest], numbers.dtype)
-        earlier = np.maximum(np.concatenate([start, before[:-1]]), start)
-        broken[rows] = numbers <= earlier if self._strict else numbers < earlier
-        if self._greatest is None:
-            broken[rows[0]] = False
-        self._greatest = greatest
+        numbers = self._numbers(reading.values.take(pa.array(rows)))
+        greatest = np.maximum.accumulate(numbers)
+        broken[rows[1:]] = self._below(numbers[1:], greatest[:-1])
+        if self._greatest is not None:  # of Python's type: a whole number may be beyond those of this batch
+            broken[rows] |= self._below(numbers, self._greatest)
+        last = greatest[-1].item()
+        self._greatest = last if self._greatest is None else max(self._greatest, last)
         return broken
+
+    def _numbers(self, values: pa.Array) -> NDArray[Any]:
+        if self._kind == "number":
+            values = _as_number(values)
+        elif self._kind == "timestamp":
+            values = values.cast(pa.int64())
+        numbers: NDArray[Any] = values.to_numpy(zero_copy_only=False)
+        return numbers

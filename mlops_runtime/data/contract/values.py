@@ -45,7 +45,7 @@ class Reading:
 def read_values(
     raw: pa.ChunkedArray, column: Column, rules: Schema, *, where: str, decimal_comma: bool = False
 ) -> Reading | None:
-    """Read a column as its kind. Returns None when no value of this Arrow type can be.
+    """Read a column as its kind. Returns None when values of this Arrow type cannot be, whether there are any or not.
 
     decimal_comma: in texts that are numbers, 1,5 is one and a half, and 1.5 is none.
 
@@ -55,6 +55,8 @@ def read_values(
     ([31.0, 47.0, None, None], [False, False, True, False], [False, False, False, True])
     """
     judge = _Judge(Column(column.name, column.kind), rules, where)
+    if not judge.knows(raw.type):
+        return None
     unreadable = np.zeros(len(raw), bool)
     if is_text(raw.type):
         raw, unreadable = _valid_texts(raw)
@@ -62,8 +64,6 @@ def read_values(
             raw = _spelled_plainly(raw, rules, decimal_comma=decimal_comma)
     values = judge.read(raw)
     if values is None:
-        if not judge.knows(raw.type):
-            return None
         values, refused = _salvage(raw, judge)
         unreadable = unreadable | refused
     whole = _one_array(values, as_dictionary=pa.types.is_dictionary(values.type))
