@@ -82,7 +82,7 @@ def stored_files(system: pafs.FileSystem, places: Sequence[Place], where: str) -
             next_step="read a later version: this one's files were removed (VACUUM, expired snapshots)",
         )
     return tuple(
-        StoredFile(system, place.path, place.name, _joined(where, place), written(info), place.partition)
+        StoredFile(system, place.path, place.name, _joined(where, place), written(system, info), place.partition)
         for place, info in zip(ordered, infos, strict=True)
     )
 

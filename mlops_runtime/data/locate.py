@@ -81,7 +81,7 @@ def _find(given: str, filesystem: Any) -> _Found:
         raise unreadable(given, error) from error
     if info.type == pafs.FileType.NotFound:
         raise _refusal("an existing path", _missing(system, path), given)
-    return _Found(system, given, posixpath.dirname(path), {path: written(info)}, named="by path")
+    return _Found(system, given, posixpath.dirname(path), {path: written(system, info)}, named="by path")
 
 
 def _below(system: pafs.FileSystem, folder: str, given: str) -> Mapping[str, Written]:
@@ -129,7 +129,7 @@ def _walk(system: pafs.FileSystem, folder: str) -> dict[str, Written]:
     infos = system.get_file_info(pafs.FileSelector(folder, recursive=True, allow_not_found=True))
     rooted = folder.startswith("/")
     files = (info for info in infos if info.type == pafs.FileType.File)
-    return {info.path if rooted else info.path.lstrip("/"): written(info) for info in files}
+    return {info.path if rooted else info.path.lstrip("/"): written(system, info) for info in files}
 
 
 def _is_hidden(name: str) -> bool:

@@ -24,6 +24,7 @@ Written = tuple[int | None, int | None]  # size in bytes, time of writing in nan
 READ_ERRORS = (pa.ArrowException, OSError, MemoryError, ValueError)  # what decoding damaged bytes raises
 
 _COPY_BYTES = 1 << 20
+_SECOND_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class StoredFile:
 
     def _check_unchanged(self, cause: Exception | None) -> None:
         info = self.filesystem.get_file_info(self.path)
-        if written(info) != self.written:
+        if written(self.filesystem, info) != self.written:
             raise DataError(
                 problem(
                     expected="the file that was opened",
@@ -102,9 +103,14 @@ class StoredFile:
             yield Path(copy.name)
 
 
-def written(info: pafs.FileInfo) -> Written:
-    """Return what tells the content of a file from what may be written in its place."""
-    return info.size, info.mtime_ns
+def written(system: pafs.FileSystem, info: pafs.FileInfo) -> Written:
+    """Return what tells the content of a file from what may be written in its place.
+
+    Of times elsewhere only the seconds: servers list milliseconds that they leave out when asked for one file.
+    """
+    if info.mtime_ns is None or isinstance(system, pafs.LocalFileSystem):
+        return info.size, info.mtime_ns
+    return info.size, info.mtime_ns // _SECOND_NS * _SECOND_NS
 
 
 def unreadable(where: str, error: OSError) -> ConfigError:

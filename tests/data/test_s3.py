@@ -16,6 +16,7 @@ from moto.server import ThreadedMotoServer
 from mlops_runtime.cli.main import run
 from mlops_runtime.core.errors import ConfigError, DataError, EmptyInputError
 from mlops_runtime.data import open_source, read_dataset
+from mlops_runtime.data.stored_file import written
 
 ROWS = 3000
 
@@ -168,6 +169,16 @@ def test_an_object_that_changes_while_it_is_read_is_an_error(bucket, options):
         pq.write_table(table(1).slice(0, 700), sink)
     with pytest.raises(DataError, match=r"s3://bucket/changing\.parquet: .*another one in its place"):
         list(batches)
+
+
+def test_milliseconds_that_only_a_listing_has_are_no_change(bucket, options):
+    """As of servers other than the vendor's own."""
+    system = pafs.S3FileSystem(**options)
+    info = system.get_file_info(f"{bucket}/month=0/part-0.parquet")
+    listed = pafs.FileInfo(info.path, info.type, mtime_ns=info.mtime_ns + 123_000_000, size=info.size)
+    assert written(system, listed) == written(system, info)
+    local = pafs.LocalFileSystem()
+    assert written(local, listed) != written(local, info)
 
 
 def test_a_delta_table_in_a_bucket_is_read_as_its_log_says(tmp_path, bucket, options):
