@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mlops_runtime.core.errors import ConfigError
+from mlops_runtime.core.errors import ConfigError, SchemaError
 from mlops_runtime.data import Column, Schema
 from mlops_runtime.data.batch import Batch
 from mlops_runtime.data.contract import Contract, check_stream, infer_contract
@@ -139,3 +139,17 @@ def test_a_proposed_contract_refuses_what_is_far_off(good_data):
     other = table.slice(0, 3).set_column(0, "age", pa.array([-1.0, 300.0, 5.0]))
     report = check_stream([Batch(other, 0, "b")], contract, source="b", columns=other.column_names)
     assert {rule.rule for rule in report.violated} == {"age.minimum", "age.maximum", "minimum_rows"}
+
+
+def test_a_contract_proposed_from_infinite_values_allows_them():
+    table, schema = pa.table({"x": [1.0, float("inf"), 2.0]}), Schema((Column("x", "number"),))
+    sketch = TableSketch(schema)
+    sketch.update(Batch(table, 0, "a"))
+    contract = infer_contract(schema, sketch.freeze())
+    assert (contract.columns[0].minimum, contract.columns[0].maximum, contract.columns[0].finite) == (0.9, None, False)
+    assert check_stream([Batch(table, 0, "a")], contract, source="a", columns=["x"]).passed
+
+
+def test_of_no_column_no_contract_is_proposed():
+    with pytest.raises(SchemaError, match="data set: expected columns"):
+        infer_contract(Schema(()), ())

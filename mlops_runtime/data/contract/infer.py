@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from mlops_runtime.core.errors import SchemaError, problem
 from mlops_runtime.data.contract.model import ColumnContract, Contract
 from mlops_runtime.data.schema import Column, Schema
 from mlops_runtime.data.sketch import ColumnSketch, KeySketch, NumberSketch
@@ -27,7 +28,17 @@ def infer_contract(schema: Schema, sketches: Sequence[ColumnSketch]) -> Contract
     are finite when all were, in the range seen and a tenth of it more on either side, never across zero; texts are of
     those seen when these were at most 64, on 10 rows each on average; unique when each of 100 texts or more (or of
     whole numbers beyond 2**53) was proved to be. Of the whole: at least half as many rows.
+    Raises SchemaError when there is no column to promise anything of.
     """
+    if not schema.columns:
+        raise SchemaError(
+            problem(
+                expected="columns of numbers, texts, times or lists",
+                got="none",
+                where="data set",
+                next_step="look at it with `mlrt data inspect`",
+            )
+        )
     columns = zip(schema.columns, sketches, strict=True)
     return Contract(
         columns=tuple(_propose(column, sketch) for column, sketch in columns),
@@ -66,10 +77,11 @@ def _range(numbers: NumberSketch) -> dict[str, Any]:
         return rules
     unit = 10.0 ** math.floor(math.log10(margin)) if margin > 0 else 1.0
     least, most = math.floor((low - margin) / unit) * unit, math.ceil((high + margin) / unit) * unit
-    return rules | {
-        "minimum": 0 if low >= 0 > least else _short(least),
-        "maximum": 0 if high <= 0 < most else _short(most),
-    }
+    if not numbers.negative_infinite:
+        rules["minimum"] = 0 if low >= 0 > least else _short(least)
+    if not numbers.positive_infinite:
+        rules["maximum"] = 0 if high <= 0 < most else _short(most)
+    return rules
 
 
 def _short(value: float) -> int | float:
