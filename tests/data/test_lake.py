@@ -4,6 +4,7 @@ import datetime as dt
 import decimal
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -386,3 +387,13 @@ def test_damaged_metadata_is_an_error_with_its_place(iceberg, tmp_path):
     path.unlink()
     with pytest.raises(DataError, match="metadata of an Iceberg table"):
         read_dataset(path)
+
+
+def test_bare_files_are_read_without_the_libraries_of_tables(tmp_path):
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "t.parquet")
+    code = (
+        "import sys; from mlops_runtime.data import open_source; open_source(sys.argv[1]).read()\n"
+        "print(sorted({'deltalake', 'pyiceberg', 'fsspec'} & sys.modules.keys()))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
