@@ -40,9 +40,10 @@ def transform_on_gpu(program: FeatureProgram, table: pa.Table, *, device: str = 
     """Run a program without bags on a conformed table; the matrices stay on the device.
 
     device: a torch device; "cpu" only under Triton's interpreter. The bits are those of `FeatureProgram.transform`.
-    Raises ConfigError when torch or Triton is not installed, or the program has bags.
+    Raises ConfigError when torch or Triton is not installed, there is no such device, or the program has bags.
     """
     _require_triton()
+    _require_device(device)
     if program.bags:
         raise ConfigError(
             problem(
@@ -91,19 +92,10 @@ def triton_backend(program: FeatureProgram) -> Backend:
     Raises ConfigError when torch or Triton is not installed, or there is neither a GPU nor TRITON_INTERPRET=1.
     """
     _require_triton()
-    import torch
     import triton
 
     device = "cpu" if triton.knobs.runtime.interpret else "cuda"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(
-            problem(
-                expected="a GPU, or Triton's interpreter",
-                got="no GPU",
-                where="the Triton kernels",
-                next_step="set TRITON_INTERPRET=1 to run them on the CPU, slowly",
-            )
-        )
+    _require_device(device)
     part = outputs_on_gpu(program)
 
     def run(table: pa.Table) -> Matrices:
@@ -128,6 +120,22 @@ def _require_triton() -> None:
                 next_step='pip install "mlops_runtime[torch,gpu]"',
             )
         ) from error
+
+
+def _require_device(device: str) -> None:
+    import torch
+    import triton
+
+    if triton.knobs.runtime.interpret if device == "cpu" else torch.cuda.is_available():
+        return
+    raise ConfigError(
+        problem(
+            expected="a GPU, or Triton's interpreter on the CPU",
+            got="no GPU" if device != "cpu" else "the CPU without the interpreter",
+            where="the Triton kernels",
+            next_step="set TRITON_INTERPRET=1 to run them on the CPU, slowly",
+        )
+    )
 
 
 def _is_dense_there(output: DenseOutput | DenseCounts) -> bool:

@@ -1,17 +1,20 @@
 """Any table and any specification: native equals the oracle, and no layout or producer of the data shows."""
 
+from dataclasses import replace
+
 import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_runtime.data import Column, Schema, from_frame
 from mlops_runtime.features import FeatureSpec, fit_program
 from mlops_runtime.features.parity import check_parity
+from mlops_runtime.registry.portable import onnx_backend
 
 KEYS = ["", "a", "b", "é", "A b\u00a0c", "a much longer key than eight bytes", "\x00"]
 TEXTS = st.one_of(st.none(), st.sampled_from(KEYS), st.text(max_size=12))
@@ -124,6 +127,20 @@ def test_native_and_oracle_agree_to_the_last_bit(table, features, rows_to_fit):
     program = fit_program(spec_of(features), table.slice(0, rows_to_fit), SCHEMA)
     assert check_parity(program, table).refused == ()
     assert check_parity(program, table.slice(0, 0)).refused == ()
+
+
+def can_be_exported(feature):
+    return feature["kind"] != "ngram" and "c" not in feature.get("columns", ())
+
+
+@settings(max_examples=50)
+@given(tables(), st.lists(FEATURES.filter(can_be_exported), min_size=1, max_size=5), st.integers(1, 40))
+def test_onnx_runtime_and_oracle_agree_to_the_last_bit(table, features, rows_to_fit):
+    as_they_are = Schema(SCHEMA.columns, null_tokens=())
+    program = fit_program(spec_of(features), table.slice(0, rows_to_fit), as_they_are)
+    graph = replace(onnx_backend(program), is_exact=True)
+    for part in (table, table.slice(0, 0)):
+        assert check_parity(program, part, backends={"onnx": graph}).refused == ()
 
 
 @given(tables(), st.lists(FEATURES, min_size=1, max_size=5))
