@@ -22,10 +22,16 @@ def fit(numbers: list[str], categories: list[str], shares: list[float]) -> dict[
         for name in numbers
     ]
     quantiles = frame.select(places).row(0)
-    counts = [frame[name].drop_nulls().value_counts(sort=True) for name in categories]
+    counts = count(categories)
     return {
         "means": list(means),
         "medians": [values[len(shares) // 2] for values in quantiles],
-        "distinct": [len(each) for each in counts],
-        "rows": [int(each["count"].sum()) for each in counts],
+        "distinct": [distinct for distinct, _ in counts],
+        "rows": [rows for _, rows in counts],
     }
+
+
+def count(categories: list[str]) -> list[tuple[int, int]]:
+    """Sorted counts of each category; return how many keys and present rows there are."""
+    counts = [_frames[0][name].drop_nulls().value_counts(sort=True) for name in categories]
+    return [(len(each), int(each["count"].sum())) for each in counts]

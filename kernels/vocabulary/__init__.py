@@ -1,1 +1,1 @@
-"""Key vocabularies: the oracle of `VocabularyCounter` and `SparsePlan`."""
+"""Key vocabularies: the oracle of `VocabularyIds` in a `SparsePlan`."""

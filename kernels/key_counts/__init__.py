@@ -1,0 +1,1 @@
+"""Exact counts of keys: the oracle of `VocabularyCounter`."""
