@@ -61,7 +61,7 @@ class YamlDocument(Strict):
         """Read YAML. Raises ConfigError, saying `where` and which entry, when it is another document."""
         values: Any = None
         try:
-            values = yaml.safe_load(text)
+            values = yaml.load(text, _Loader)  # noqa: S506 - it is a safe loader
             return cls.model_validate(values)
         except yaml.YAMLError as error:
             got = " ".join(str(error).split())
@@ -91,6 +91,17 @@ class YamlDocument(Strict):
     def place(cls, location: tuple[int | str, ...], values: Any) -> str:
         """Say where in `values` the mistake at pydantic's `location` is."""
         return ".".join(map(str, location)) or "the document"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe types; a field that is given twice is a mistake, not the second one's victory."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for place, name in enumerate(names):
+            if any(name.value == earlier.value for earlier in names[:place]):
+                raise yaml.constructor.ConstructorError(None, None, f"{name.value!r} is given twice", name.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def _as_tuple(value: Any) -> Any:

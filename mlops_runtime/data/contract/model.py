@@ -91,6 +91,13 @@ class ColumnContract(Strict):
             raise ValueError("a bound is finite")
         return value.replace(tzinfo=value.tzinfo or dt.UTC) if isinstance(value, dt.datetime) else value
 
+    @field_validator("allowed", mode="before")
+    @classmethod
+    def _quoted_words(cls, allowed: Any) -> Any:
+        if isinstance(allowed, tuple) and any(isinstance(value, bool) for value in allowed):
+            raise ValueError("without quotes YAML reads yes, no, on, off, true and false as truth values: quote them")
+        return allowed
+
     @field_validator("pattern")
     @classmethod
     def _pattern_is_re2(cls, pattern: str | None) -> str | None:
