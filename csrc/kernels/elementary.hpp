@@ -20,23 +20,34 @@ constexpr double kLeastLog1p = -1.0 + 0x1p-53;
 constexpr double kLn2 = 0x1.62e42fefa39efp-1;
 constexpr double kSqrtHalf = 0x1.6a09e667f3bcdp-1;
 
-// The scale is 2^(2 - k) instead of 2^-k, which keeps it normal for every k; the fours cancel in s.
-// is_finite: the caller knows that x is, and a comparison is spared.
-MLRT_INLINE double log1p(double x, bool is_finite = false) {
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+// log(1 + x) = base + s · Q(s²). Loops over many x take both halves one after the other: see fused_steps.hpp.
+struct Log1pHalves {
+  double base;  // k · ln 2
+  double s;
+};
+
+// x below +inf. The scale is 2^(2 - k) instead of 2^-k, which keeps it normal for every k; the fours cancel in s.
+MLRT_INLINE Log1pHalves log1p_first(double x) {
   constexpr std::uint64_t kHalfStep = std::bit_cast<std::uint64_t>(1.0) - std::bit_cast<std::uint64_t>(kSqrtHalf);
   constexpr std::uint64_t kWhole = std::uint64_t{0x433} << 52;  // as a double: 2^52 + the low bits
+  constexpr std::uint64_t kExponent = std::uint64_t{0xfff} << 52;
   const double least = x < kLeastLog1p ? kLeastLog1p : x;
-  const std::uint64_t exponent = (std::bit_cast<std::uint64_t>(1.0 + least) + kHalfStep) >> 52;  // k + 1023
-  const double scale = std::bit_cast<double>((2048 - exponent) << 52);
+  const std::uint64_t bits = std::bit_cast<std::uint64_t>(1.0 + least) + kHalfStep;  // exponent: k + 1023
+  const double scale = std::bit_cast<double>((std::uint64_t{2048} << 52) - (bits & kExponent));
   const double g = least * scale + (scale - 4.0);  // 4 f
-  const double s = g / (g + 8.0);
-  const double z = s * s;
+  const double k = std::bit_cast<double>((bits >> 52) | kWhole) - (0x1p52 + 1023.0);
+  return {k * kLn2, g / (g + 8.0)};
+}
+
+MLRT_INLINE double log1p_second(Log1pHalves halves) {
+  const double z = halves.s * halves.s;
   const double tail = z * 0x1.e2f6648b51b98p-3 + 0x1.2438d78eb3aeep-2;
   const double q = z * (z * (z * tail + 0x1.999a7a8b08454p-2) + 0x1.555554fd9ca51p-1) + 2.0;
-  const double k = std::bit_cast<double>(exponent | kWhole) - (0x1p52 + 1023.0);
-  const double result = k * kLn2 + s * q;
-  return is_finite || x < kInfinity ? result : x;  // NaN too
+  return halves.base + halves.s * q;
+}
+
+MLRT_INLINE double log1p(double x) {
+  return x < std::numeric_limits<double>::infinity() ? log1p_second(log1p_first(x)) : x;  // NaN too
 }
 
 MLRT_INLINE double expm1(double x) {

@@ -75,21 +75,22 @@ class Reader {
     if (source_.origin == Origin::id) return {read_ids(span, begin, n, buffer), false};
     if (source_.origin != Origin::column) return {combine(span, begin, n, buffer), false};
     const Column& column = span.column(source_.left);
-    if (column.layout == Layout::fixed) fetch_behind(column, begin, n);
+    if (column.layout == Layout::fixed) fetch_ahead(column, begin, n);
     if (float32 != nullptr && column.type == Type::float32)
       return {decode::block_float32(decode_float32_, column, begin, n, float32), true};
     return {decode::block(decode_, column, begin, n, buffer), false};
   }
 
  private:
-  // Asks for the block after this one: the columns of a plan are more streams than a processor follows by itself.
-  static void fetch_behind(const Column& column, std::int64_t begin, std::int64_t n) {
+  // Asks for the block after the next: the columns of a plan are more streams than a processor follows by itself. Into
+  // the second-level cache, since the first drops what it has no room to wait for.
+  static void fetch_ahead(const Column& column, std::int64_t begin, std::int64_t n) {
     const std::int64_t width = column.type == Type::float32 ? 4 : 8;
-    const auto next =
-        std::bit_cast<std::uintptr_t>(column.values) + static_cast<std::uintptr_t>((column.offset + begin + n) * width);
+    const std::int64_t first = column.offset + begin + 2 * n;
+    const auto from = std::bit_cast<std::uintptr_t>(column.values) + static_cast<std::uintptr_t>(first * width);
     constexpr std::uintptr_t kLine = kCacheLine;
     for (std::uintptr_t line = 0; line < static_cast<std::uintptr_t>(n * width); line += kLine)
-      __builtin_prefetch(std::bit_cast<const void*>(next + line));  // never faults, also behind the column
+      __builtin_prefetch(std::bit_cast<const void*>(from + line), 0, 2);  // never faults, also behind the column
   }
 
   const double* read_ids(const Span& span, std::int64_t begin, std::int64_t n, double* buffer) const {

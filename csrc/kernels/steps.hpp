@@ -1,9 +1,9 @@
 // steps: one loop over a block for each step of an expression, and the last one, which writes float32.
-// Input   n values of float64 or float32 (float32 only where a pass says so), n steps' parameters as step.hpp says.
+// Input   n <= kStepRows values of float64 or float32 (float32 only where a pass says so), parameters as step.hpp says.
 // Output  n float64, also in place; the last loop: float32((x - center) * scale clamped to ±max of float32), NaN quiet.
 // Error   0 between levels: no contraction, no reassociation. log1p and expm1: elementary.hpp.
 //         A finite x never becomes NaN; NaN stays NaN, but for impute, equals and is_missing.
-// Levels  one body a step. An impute costs nothing beside the loop it is fused with.
+// Levels  one body a step. An impute costs nothing beside the loop it is fused with: fused_steps.hpp.
 // Source  yeo_johnson: Yeo and Johnson, Biometrika 87 (2000).
 #pragma once
 
@@ -14,36 +14,10 @@
 #include "core/isa.hpp"
 #include "kernels/calendar.hpp"
 #include "kernels/elementary.hpp"
+#include "kernels/fused_steps.hpp"
 #include "kernels/step.hpp"
 
 namespace mlrt::expression {
-
-// Whether the loop of a step takes float32 and an impute before it; all others take float64 alone.
-constexpr bool is_fused(Operation operation) {
-  return operation == Operation::log1p || operation == Operation::signed_log1p || operation == Operation::square_root;
-}
-
-// One loop: an impute, or nothing, then a step, or nothing. Without either it widens float32.
-struct Pass {
-  const Step* impute = nullptr;
-  const Step* step = nullptr;
-
-  bool is_fused() const { return step == nullptr || expression::is_fused(step->operation); }
-};
-
-// The last loop of a dense column: a pass that is fused, an affine, and the rounding to float32.
-struct Finish {
-  Pass pass;
-  double center = 0.0;
-  double scale = 1.0;
-};
-
-struct Block {
-  const void* data;
-  bool is_float32;
-
-  const double* doubles() const { return static_cast<const double*>(data); }
-};
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
@@ -88,33 +62,6 @@ MLRT_INLINE double yeo_johnson(double lambda, double x) {
   const double a = x >= 0.0 ? lambda : 2.0 - lambda;
   const double y = a == 0.0 ? log : elementary::expm1(a * log) / a;
   return std::copysign(y, x);
-}
-
-template <class T>
-MLRT_INLINE double imputed(T x, double fill) {
-  return std::abs(x) <= std::numeric_limits<T>::max() ? static_cast<double>(x) : fill;
-}
-
-// out[i] = f(x[i]) for a block that may be `out` itself.
-template <class T, class Out, class F>
-MLRT_INLINE void map(const T* x, std::int64_t n, Out* out, F f) {
-#pragma GCC ivdep
-  for (std::int64_t i = 0; i < n; ++i) out[i] = f(x[i]);
-}
-
-// The same after an impute and from float32 too: four loops. f is told whether its x is certainly finite.
-template <class Out, class F>
-MLRT_INLINE void map_fused(const Step* impute, const Block& in, std::int64_t n, Out* out, F f) {
-  const auto from = [&](const auto* x) MLRT_INLINE_LAMBDA {
-    if (impute == nullptr)
-      return map(x, n, out, [&](auto value) MLRT_INLINE_LAMBDA { return f(static_cast<double>(value), false); });
-    const double fill = impute->parameters[0];
-    map(x, n, out, [&](auto value) MLRT_INLINE_LAMBDA { return f(imputed(value, fill), true); });
-  };
-  if (in.is_float32)
-    from(static_cast<const float*>(in.data));
-  else
-    from(in.doubles());
 }
 
 MLRT_INLINE void apply_date(Operation operation, const double* x, std::int64_t n, double* out) {
@@ -180,33 +127,15 @@ MLRT_INLINE void apply_step(const Step& step, const double* x, std::int64_t n, d
   }
 }
 
-// Calls body with the function of a fused step, or of none.
-template <class Body>
-MLRT_INLINE void with_fused(const Step* step, Body body) {
-  if (step == nullptr) return body([](double x, bool) MLRT_INLINE_LAMBDA { return x; });
-  if (step->operation == Operation::log1p)
-    return body([](double x, bool is_finite) MLRT_INLINE_LAMBDA { return elementary::log1p(x, is_finite); });
-  if (step->operation == Operation::signed_log1p)
-    return body([](double x, bool is_finite)
-                    MLRT_INLINE_LAMBDA { return std::copysign(elementary::log1p(std::abs(x), is_finite), x); });
-  body([](double x, bool) MLRT_INLINE_LAMBDA { return x != x ? x : std::sqrt(x > 0.0 ? x : 0.0); });
-}
-
 MLRT_INLINE void apply_pass(const Pass& pass, const Block& in, std::int64_t n, double* out) {
   if (!pass.is_fused()) return apply_step(*pass.step, in.doubles(), n, out);
-  with_fused(pass.step, [&](auto f) MLRT_INLINE_LAMBDA { map_fused(pass.impute, in, n, out, f); });
+  apply_fused(pass, in, n, out, [](double y, bool) MLRT_INLINE_LAMBDA { return y; });
 }
 
 MLRT_INLINE void finish_block(const Finish& finish, const Block& in, std::int64_t n, float* out) {
-  constexpr float kLargest = std::numeric_limits<float>::max();
   const double center = finish.center, scale = finish.scale;
-  with_fused(finish.pass.step, [&](auto f) MLRT_INLINE_LAMBDA {
-    map_fused(finish.pass.impute, in, n, out, [=](double x, bool is_finite) MLRT_INLINE_LAMBDA {
-      const auto rounded = static_cast<float>((f(x, is_finite) - center) * scale);
-      const float clamped = std::abs(rounded) <= kLargest ? rounded : std::copysign(kLargest, rounded);
-      return is_finite || rounded == rounded ? clamped : std::numeric_limits<float>::quiet_NaN();
-    });
-  });
+  apply_fused(finish.pass, in, n, out,
+              [=](double y, bool is_finite) MLRT_INLINE_LAMBDA { return to_float32((y - center) * scale, is_finite); });
 }
 
 // The loops of one level.
