@@ -18,6 +18,7 @@ from mlops_runtime.core.errors import ConfigError, problem
 from mlops_runtime.data.lake_table import DELTA_LOG, LakeTable, Place, imported, stored_files, unreadable_table
 from mlops_runtime.data.manifest import TableVersion
 from mlops_runtime.data.schema import Column, ColumnKind
+from mlops_runtime.data.stored_file import unreadable
 
 __all__ = ["read_delta"]
 
@@ -40,7 +41,7 @@ def read_delta(system: pafs.FileSystem, root: str, where: str, version: int | No
     files to know its rows (deletion vectors, mapped columns) and for files that are gone.
     """
     library = imported("deltalake", where)
-    with _log_here(system, root) as here:
+    with _log_here(system, root, where) as here:
         try:
             table = library.DeltaTable(here, version=version)
             actions = pa.table(table.get_add_actions())
@@ -60,7 +61,7 @@ def read_delta(system: pafs.FileSystem, root: str, where: str, version: int | No
 
 
 @contextlib.contextmanager
-def _log_here(system: pafs.FileSystem, root: str) -> Iterator[str]:
+def _log_here(system: pafs.FileSystem, root: str, where: str) -> Iterator[str]:
     """Give a local folder with the log: the library would need the file system's options in words of its own."""
     if isinstance(system, pafs.LocalFileSystem):
         yield root
@@ -69,7 +70,10 @@ def _log_here(system: pafs.FileSystem, root: str) -> Iterator[str]:
         copy = Path(here, DELTA_LOG)
         copy.mkdir()
         local = pafs.LocalFileSystem()
-        pafs.copy_files(f"{root}/{DELTA_LOG}", str(copy), source_filesystem=system, destination_filesystem=local)
+        try:
+            pafs.copy_files(f"{root}/{DELTA_LOG}", str(copy), source_filesystem=system, destination_filesystem=local)
+        except OSError as error:
+            raise unreadable(where, error) from error
         yield here
 
 

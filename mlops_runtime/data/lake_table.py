@@ -14,7 +14,7 @@ import pyarrow.fs as pafs
 from mlops_runtime.core.errors import ConfigError, DataError, problem
 from mlops_runtime.data.manifest import TableVersion
 from mlops_runtime.data.schema import Column
-from mlops_runtime.data.stored_file import StoredFile, written
+from mlops_runtime.data.stored_file import StoredFile, unreadable, written
 
 __all__ = [
     "DELTA_LOG",
@@ -70,9 +70,15 @@ class Place:
 
 
 def stored_files(system: pafs.FileSystem, places: Sequence[Place], where: str) -> tuple[StoredFile, ...]:
-    """Return the files, ordered by the bytes of their names. DataError when one is not there any more."""
+    """Return the files, ordered by the bytes of their names.
+
+    Raises DataError when one is not there any more, ConfigError when nobody can tell.
+    """
     ordered = sorted(places, key=lambda place: place.name.encode())
-    infos = system.get_file_info([place.path for place in ordered])
+    try:
+        infos = system.get_file_info([place.path for place in ordered])
+    except OSError as error:
+        raise unreadable(where, error) from error
     gone = [place.path for place, info in zip(ordered, infos, strict=True) if info.type != pafs.FileType.File]
     if gone:
         raise unreadable_table(

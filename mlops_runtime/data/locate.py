@@ -77,10 +77,10 @@ def _find(given: str, filesystem: Any) -> _Found:
             return _Found(system, given, path, _below(system, path, given), named=None)
         if info.type == pafs.FileType.NotFound and _WILDCARD.search(path):
             return _matching(system, path, given)
+        if info.type == pafs.FileType.NotFound:
+            raise _refusal("an existing path", _missing(system, path), given)
     except OSError as error:
         raise unreadable(given, error) from error
-    if info.type == pafs.FileType.NotFound:
-        raise _refusal("an existing path", _missing(system, path), given)
     return _Found(system, given, posixpath.dirname(path), {path: written(system, info)}, named="by path")
 
 

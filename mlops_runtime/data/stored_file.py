@@ -79,7 +79,10 @@ class StoredFile:
         self._check_unchanged(None)
 
     def _check_unchanged(self, cause: Exception | None) -> None:
-        info = self.filesystem.get_file_info(self.path)
+        try:
+            info = self.filesystem.get_file_info(self.path)
+        except OSError as error:
+            raise unreadable(self.where, error) from error
         if written(self.filesystem, info) != self.written:
             raise DataError(
                 problem(
