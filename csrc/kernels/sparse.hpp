@@ -2,7 +2,7 @@
 //   ExpressionIds  id = 0 where x is NaN, else 1 + x, clamped to [1, size - 1]; x ends in whole numbers from 0 on
 // Input   encoders (encoder.hpp), and a table that suits them.
 // Output  Id[rows, encoders], Id int64 or int32. An id beyond int32 is refused beforehand.
-// Error   0. Cost: each encoder writes its column of a tile that stays in the cache; whole rows leave it past the caches.
+// Error   0. Cost: each encoder writes its column of a panel that stays in the cache; whole rows leave it past the caches.
 #pragma once
 
 #include <algorithm>
@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/aligned.hpp"
 #include "core/rows.hpp"
 #include "core/stream.hpp"
 #include "kernels/encoder.hpp"
@@ -93,21 +94,60 @@ inline BoundPlan bind_all(const Plan& plan, const Table& table, Isa isa) {
   return bound;
 }
 
+// The columns of some rows of the matrix, before they become rows: an encoder that fills thousands of rows at a time
+// reads its column as one stream and finds its vocabulary in the cache, which the next encoder's drives out.
+template <class Id>
+class Panel {
+ public:
+  explicit Panel(const BoundPlan& plan)
+      : plan_(plan),
+        rows_(std::max<std::int64_t>(1, kPanelIds / static_cast<std::int64_t>(plan.size()) / kTileRows) * kTileRows),
+        columns_(plan.size() * static_cast<std::size_t>(rows_)) {}
+
+  std::int64_t rows() const { return rows_; }
+
+  // Rows [begin, begin + n), n <= rows().
+  void fill(const Span& span, std::int64_t begin, std::int64_t n) {
+    std::int64_t* column = columns_.data();
+    for (const auto& encoder : plan_) {
+      for (std::int64_t done = 0; done < n; done += kTileRows)
+        encoder->encode(span, begin + done, std::min(kTileRows, n - done), column + done);
+      column += rows_;
+    }
+  }
+
+  // Row i of the panel as row i of the matrix that starts at `out`, for i < n.
+  void write(std::int64_t n, bool streams, Id* out) {
+    const auto width = static_cast<std::int64_t>(plan_.size());
+    for (std::int64_t first = 0; first < n; first += kOutputRows) {
+      const std::int64_t count = std::min(kOutputRows, n - first);
+      Id* const target = out + first * width;
+      Id* const tile = streams ? output_.data() : target;
+      const std::int64_t* column = columns_.data() + first;
+      for (std::int64_t j = 0; j < width; ++j, column += rows_)
+        for (std::int64_t i = 0; i < count; ++i) tile[i * width + j] = static_cast<Id>(column[i]);
+      if (streams) stream_copy(target, tile, static_cast<std::size_t>(count * width) * sizeof(Id));
+    }
+  }
+
+ private:
+  static constexpr std::int64_t kPanelIds = 1 << 17;  // 1 MiB, about a second-level cache
+  static constexpr std::int64_t kOutputRows = 64;
+
+  const BoundPlan& plan_;
+  std::int64_t rows_;
+  std::vector<std::int64_t, Allocator<std::int64_t>> columns_;
+  std::vector<Id> output_ = std::vector<Id>(plan_.size() * static_cast<std::size_t>(kOutputRows));
+};
+
 // Writes the rows of `span` into the matrix that starts at `out`.
 template <class Id>
 void run_span(const BoundPlan& plan, const Span& span, bool streams, Id* out) {
-  const std::size_t width = plan.size();
-  std::vector<Id> scratch(streams ? width * kTileRows : 0);
-  std::int64_t ids[kTileRows];
-  for (std::int64_t done = 0; done < span.rows; done += kTileRows) {
-    const std::int64_t n = std::min(kTileRows, span.rows - done);
-    Id* const target = out + (span.first_row + done) * static_cast<std::int64_t>(width);
-    Id* const tile = streams ? scratch.data() : target;
-    for (std::size_t j = 0; j < width; ++j) {
-      plan[j]->encode(span, span.begin + done, n, ids);
-      for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) tile[i * width + j] = static_cast<Id>(ids[i]);
-    }
-    if (streams) stream_copy(target, tile, static_cast<std::size_t>(n) * width * sizeof(Id));
+  Panel<Id> panel(plan);
+  for (std::int64_t done = 0; done < span.rows; done += panel.rows()) {
+    const std::int64_t n = std::min(panel.rows(), span.rows - done);
+    panel.fill(span, span.begin + done, n);
+    panel.write(n, streams, out + (span.first_row + done) * static_cast<std::int64_t>(plan.size()));
   }
   if (streams) stream_end();
 }
