@@ -153,6 +153,7 @@ inline std::shared_ptr<const vocabulary::Vocabulary> run_vocabulary(const Table&
   vocabulary::Counter counter;
   vocabulary::update(counter, table, column);
   Keys keys(counter);
+  check(keys.total() + counter.missing() == table.rows());
   const auto vocabulary = std::make_shared<vocabulary::Vocabulary>(Table::import(keys.stream), keys.ids());
   const encoders::Plan plan = {std::make_shared<encoders::ColumnIds>(column, vocabulary)};
   std::int64_t missing = 0;

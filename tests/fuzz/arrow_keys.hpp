@@ -3,11 +3,11 @@
 
 #include <cstdint>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "core/arrow_abi.hpp"
 #include "kernels/key_counts.hpp"
-#include "kernels/key_entries.hpp"
 
 namespace mlrt::fuzz {
 
@@ -15,7 +15,7 @@ namespace mlrt::fuzz {
 class Keys {
  public:
   explicit Keys(const vocabulary::Counter& counter)
-      : texts_(vocabulary::sorted_texts(counter.texts())), integers_(vocabulary::sorted_integers(counter.integers())) {
+      : texts_(counter.text_entries()), integers_(counter.integer_entries()) {
     const bool is_text = counter.kind() == vocabulary::Kind::utf8;
     const std::size_t size = is_text ? texts_.counts.size() : integers_.counts.size();
     ids_.resize(size);
@@ -41,6 +41,12 @@ class Keys {
   }
   Keys(const Keys&) = delete;  // the stream points into it
   Keys& operator=(const Keys&) = delete;
+
+  // How often all keys occur together.
+  std::int64_t total() const {
+    const auto sum = [](const auto& counts) { return std::accumulate(counts.begin(), counts.end(), std::int64_t{0}); };
+    return sum(texts_.counts) + sum(integers_.counts);
+  }
 
   // One for each key, from 3 on.
   const std::vector<std::int64_t>& ids() const { return ids_; }

@@ -17,7 +17,6 @@
 #include "core/binary.hpp"
 #include "kernels/histogram.hpp"
 #include "kernels/key_counts.hpp"
-#include "kernels/key_entries.hpp"
 #include "kernels/moments.hpp"
 #include "kernels/quantiles.hpp"
 
@@ -106,8 +105,10 @@ void use(const Sample& state) {
   check(std::is_sorted(values.begin(), values.end()));
 }
 void use(const Counter& state) {
-  check(vocabulary::sorted_texts(state.texts()).counts.size() == state.texts().size());
-  check(vocabulary::sorted_integers(state.integers()).counts.size() == state.integers().size());
+  const auto texts = state.text_entries();
+  check(texts.offsets.back() == static_cast<std::int64_t>(texts.bytes.size()));
+  const auto integers = state.integer_entries();
+  check(std::is_sorted(integers.counts.rbegin(), integers.counts.rend()));
 }
 
 template <class State>
