@@ -85,7 +85,6 @@ def print_report(console: Console, report: ContractReport) -> None:
     console.print(f"{report.rows:,} rows: {report.good:,} good, {report.quarantined:,} bad")
     kept = len(report.rules) - len(report.violated)
     console.print(f"{kept} of {len(report.rules)} rules hold", style="green" if report.passed else "red")
-    print_notes(console, report.notes)
 
 
 def _found(rule: RuleResult) -> str:

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -69,6 +70,11 @@ class Source:
     def files(self) -> tuple[str, ...]:
         """The files' names, relative to the data set, in order."""
         return tuple(file.stored.name for file in self._files)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Where those of the files lie that are on this machine."""
+        return tuple(file.stored.local for file in self._files if file.stored.local is not None)
 
     @property
     def table(self) -> TableVersion | None:

@@ -122,7 +122,7 @@ def test_what_a_format_cannot_hold_is_refused_and_nothing_is_written(tmp_path):
 
 
 def test_good_and_bad_rows_never_share_a_file(tmp_path):
-    with pytest.raises(ConfigError, match="another name"):
+    with pytest.raises(ConfigError, match="two files"):
         _check(pa.table({"c": [1]}), "{name: c, kind: number}", tmp_path / "x" / "..", "bad.parquet")
 
 

@@ -175,6 +175,22 @@ def test_a_quarantine_never_takes_the_name_of_a_column(tmp_path, capsys):
     assert run(words) == 0
 
 
+@pytest.mark.parametrize("option", ["--good", "--quarantine"])
+def test_the_data_are_never_overwritten_by_what_is_left_of_them(option, file, contract, capsys):
+    other_name = file.parent / "x" / ".." / file.name
+    assert run(["data", "check", str(file), "--contract", str(contract), option, str(other_name)]) == 2
+    assert "beside the data" in capsys.readouterr().err
+    assert file.read_text() == TEXT
+
+
+def test_an_example_of_a_bad_value_is_no_longer_than_a_line(tmp_path, contract, capsys):
+    path = tmp_path / "long.csv"
+    path.write_text("age,city,seen\n" + "x" * 100_000 + ",a,2025-01-01\n")
+    _, report = _json(capsys, "data", "check", path, "--contract", contract)
+    (value,) = (rule["examples"][0]["value"] for rule in report["rules"] if rule["violations"])
+    assert len(value) == 201
+
+
 def test_a_table_is_written_in_a_known_format_only(file, contract, tmp_path, capsys):
     assert run(["data", "check", str(file), "--contract", str(contract), "--good", str(tmp_path / "g.xlsx")]) == 2
     assert ".parquet, .arrow, .csv" in capsys.readouterr().err

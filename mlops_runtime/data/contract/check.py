@@ -28,6 +28,7 @@ from mlops_runtime.data.source import Source
 __all__ = ["check", "check_stream"]
 
 _EXAMPLES = 3
+_SHOWN = 200  # characters
 _GATHERED = 1 << 12
 _UNDECODABLE = "decodable"
 
@@ -55,6 +56,10 @@ def check(
     >>> report.good, report.quarantined, [rule.rule for rule in report.violated]
     (1, 1, ['age.kind'])
     """
+    data = {path.resolve() for path in source.paths}
+    for output in (quarantine, good):
+        if output is not None and output.resolve() in data:
+            raise _refused(output, "a file for rows beside the data", "a file of the data set")
     return check_stream(
         source.decoded() if stream is None else stream,
         contract,
@@ -91,14 +96,7 @@ def check_stream(
     of two files do not fit one table, and whatever the stream raises.
     """
     if quarantine and good and quarantine.resolve() == good.resolve():
-        raise ConfigError(
-            problem(
-                expected="two files for good and for bad rows",
-                got="one",
-                where=str(good),
-                next_step="give the good rows another name",
-            )
-        )
+        raise _refused(good, "two files for good and for bad rows", "one")
     with contextlib.ExitStack() as files:
         good_file = files.enter_context(open_table_file(good)) if good else None
         bad_file = files.enter_context(open_table_file(quarantine)) if quarantine else None
@@ -114,6 +112,10 @@ def check_stream(
                 checker.reject(item)
         checker.close()
         return checker.report(source)
+
+
+def _refused(path: Path, expected: str, got: str) -> ConfigError:
+    return ConfigError(problem(expected=expected, got=got, where=str(path), next_step="choose another name"))
 
 
 class _Checker:
@@ -254,5 +256,7 @@ def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
 
 
 def _shown(table: pa.Table, name: str, row: int) -> str:
-    text = texts_of(_column(table, name).slice(row, 1))[0].as_py()
-    return "missing" if text is None else str(text)
+    text: str | None = texts_of(_column(table, name).slice(row, 1))[0].as_py()
+    if text is None:
+        return "missing"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -62,7 +62,7 @@ class Quarantine:
             return
         ordinals = batch.row_numbers()[rows]
         own = {
-            "_file": pa.array([batch.file] * len(rows), pa.utf8()),
+            "_file": pa.repeat(pa.scalar(batch.file, pa.utf8()), len(rows)),
             "_file_row": pa.array(ordinals - file_start),
             "_row": pa.array(ordinals),
             "_reasons": self._reasons(rows, broken),

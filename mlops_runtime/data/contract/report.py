@@ -49,7 +49,6 @@ class ContractReport:
     good: int
     quarantined: int
     rules: tuple[RuleResult, ...]
-    notes: tuple[str, ...] = ()
 
     @property
     def violated(self) -> tuple[RuleResult, ...]:
@@ -63,8 +62,4 @@ class ContractReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
-        return asdict(self) | {
-            "passed": self.passed,
-            "rules": [asdict(rule) for rule in self.rules],
-            "notes": list(self.notes),
-        }
+        return asdict(self) | {"passed": self.passed, "rules": [asdict(rule) for rule in self.rules]}
