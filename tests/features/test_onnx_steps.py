@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import onnxruntime  # noqa: TID251 — the point is to run without this package
 import pyarrow as pa
 import pytest
 
@@ -20,7 +21,7 @@ from mlops_runtime.features.expression import (
     Source,
     Step,
 )
-from mlops_runtime.features.onnx import export_program
+from mlops_runtime.features.onnx import export_program, onnx_inputs
 from mlops_runtime.features.outputs import DenseOutput
 from mlops_runtime.registry.portable import PortableCheck, check_program, onnx_backend
 
@@ -95,6 +96,19 @@ def test_steps_follow_each_other() -> None:
     steps = ("clip", [-5.0, 1e9]), ("impute", [1.0]), ("yeo_johnson", [0.4]), ("affine", [0.7, 1.3])
     check(program_of(ColumnValue("x"), *steps), pa.table({"x": HARD}))
     check(program_of(ColumnValue("x"), ("is_missing", []), ("affine", [0.5, 2.0])), pa.table({"x": HARD}))
+
+
+@pytest.mark.parametrize("level", ["DISABLE_ALL", "ENABLE_BASIC", "ENABLE_EXTENDED", "ENABLE_ALL"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_session_of_any_settings_gives_the_same_bits(level: str, threads: int) -> None:
+    steps = ("local_time", LONDON), ("signed_log1p", []), ("yeo_johnson", [0.4]), ("interpolate", [*KNOTS, *RANKS])
+    program, table = program_of(ColumnValue("x"), *steps, ("affine", [0.1, -3.7])), pa.table({"x": HARD})
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, f"ORT_{level}")
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(export_program(program), options)
+    (dense,) = session.run(None, onnx_inputs(program.schema, table))
+    assert dense.tobytes() == program.transform(table).dense.tobytes()
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
