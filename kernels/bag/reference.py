@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["count_ids", "tokens_of"]
+__all__ = ["Token", "count_ids", "tokens_of"]
 
 Token = str | int
 

@@ -16,4 +16,6 @@ def ids_of_values(values: NDArray[np.float64], size: int) -> NDArray[np.int64]:
     >>> ids_of_values(np.array([np.nan, 0.0, 7.0, -1.0]), 5)
     array([0, 1, 4, 1])
     """
-    return np.where(np.isnan(values), 0, np.clip(values + 1, 1, size - 1)).astype(np.int64)
+    is_missing = np.isnan(values)
+    present = np.where(is_missing, 0.0, values)  # to add to a signalling NaN raises a flag
+    return np.where(is_missing, 0, np.clip(present + 1, 1, size - 1)).astype(np.int64)

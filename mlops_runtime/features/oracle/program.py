@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from mlops_runtime.features.columns import Reading
 from mlops_runtime.features.encoders import Encoder, HashIds, VocabularyIds
-from mlops_runtime.features.oracle.bags import bag_ids, count_ids
+from mlops_runtime.features.oracle.bags import bag_counts, bag_ids
 from mlops_runtime.features.oracle.expression import evaluate
 from mlops_runtime.features.oracle.keys import hash_ids, vocabulary_ids
 from mlops_runtime.features.outputs import DenseCounts, DenseOutput, Matrices
 from mlops_runtime.features.program import FeatureProgram
 from mlops_runtime.kernels.dense.reference import to_float32
+from mlops_runtime.kernels.sparse.reference import ids_of_values
 
 __all__ = ["transform_reference"]
 
@@ -30,8 +31,7 @@ def transform_reference(program: FeatureProgram, table: pa.Table) -> Matrices:
         return inputs.column(program.columns.position(reading))
 
     rows = table.num_rows
-    with np.errstate(invalid="ignore"):  # to round a signalling NaN raises the flag
-        dense = [_dense(output, column) for output in program.dense]
+    dense = [_dense(output, column) for output in program.dense]
     sparse = [_ids(output.encoder, column) for output in program.sparse]
     return Matrices(
         np.concatenate([np.empty((rows, 0), np.float32), *dense], axis=1),
@@ -43,9 +43,7 @@ def transform_reference(program: FeatureProgram, table: pa.Table) -> Matrices:
 def _dense(output: DenseOutput | DenseCounts, column: _Column) -> NDArray[np.float32]:
     """float32[rows, columns of the output]."""
     if isinstance(output, DenseCounts):
-        return count_ids(
-            bag_ids(output.bag, column(output.reads[0])), output.first_id, len(output.names), output.binary
-        )
+        return bag_counts(output, column(output.reads[0]))
     return to_float32(evaluate(output.expression, column))[:, None]
 
 
@@ -55,6 +53,4 @@ def _ids(encoder: Encoder, column: _Column) -> NDArray[np.int64]:
         return vocabulary_ids(values[0], encoder.vocabulary)
     if isinstance(encoder, HashIds):
         return hash_ids(values, encoder.buckets, encoder.seed)
-    x = evaluate(encoder.expression, column)
-    known = np.clip(np.where(np.isnan(x), -1.0, x), -1.0, encoder.size - 2)
-    return (known + 1.0).astype(np.int64)
+    return ids_of_values(evaluate(encoder.expression, column), encoder.size)
