@@ -108,8 +108,8 @@ def test_inputs_say_their_type_and_the_file_says_its_program() -> None:
         ("tensor(int64)", ("N",)),
         ("tensor(int64)", ("N",)),
         ("tensor(string)", ("N",)),
-        ("tensor(string)", ("N", "L")),
-        ("tensor(int64)", ("N", "L")),
+        ("tensor(string)", ("N", "L of e")),
+        ("tensor(int64)", ("N", "L of f")),
     ]
     outputs = ["dense", "sparse", "bag e.ids", "bag e.offsets", "bag f.ids", "bag f.offsets"]
     assert [port.name for port in runner.outputs] == outputs

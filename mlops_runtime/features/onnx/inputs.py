@@ -6,7 +6,7 @@
     string_list           string[N, L], a row's elements and then "", missing elements likewise
     integer_list          int64[N, L], likewise with -2**63
 
-L is any number that the longest row fits into.
+L is any number that the longest row fits into, for each column another.
 """
 
 from __future__ import annotations

@@ -61,8 +61,11 @@ class Sources:
 
     @staticmethod
     def port(column: Column) -> Port:
-        """Return the input of a column."""
-        return Port(column.name, *_PORTS[column.kind])
+        """Return the input of a column. A list column's width is its own: sizes of one name must be equal."""
+        dtype, shape, meaning = _PORTS[column.kind]
+        return Port(
+            column.name, dtype, tuple(f"L of {column.name}" if size == "L" else size for size in shape), meaning
+        )
 
     def codes(self, name: str) -> Codes:
         """Return a column's keys [N, 1], or those of a list column's elements [N, L]."""
