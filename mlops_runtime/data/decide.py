@@ -94,7 +94,8 @@ def _columns(file: OpenFile, request: Request, partitions: Schema) -> FileColumn
                 next_step="rename or drop the duplicates",
             )
         )
-    facts = file.facts(names)
+    with file.stored.explained():
+        facts = file.facts(names)
     return FileColumns(file.stored.name, facts, max((found.rows for found in facts.values()), default=0))
 
 

@@ -215,7 +215,11 @@ class Source:
             start += file.count()
 
     def _read_whole(self) -> list[pa.Table]:
-        raw = {i: f.read(self._needed(f)) for i, f in enumerate(self._files) if isinstance(f, CsvFile)}
+        raw = {}
+        for index, file in enumerate(self._files):
+            if isinstance(file, CsvFile):
+                with file.stored.explained():
+                    raw[index] = file.read(self._needed(file))
         decision = self._decision
         tables = []
         for index, file in enumerate(self._files):

@@ -64,9 +64,16 @@ class StoredFile:
 
     @contextlib.contextmanager
     def unchanged(self) -> Iterator[None]:
-        """Raise DataError when the file has another size or time of writing than when it was found.
+        """Raise DataError when, after what is done here, the file is not as it was found; else as `explained`."""
+        with self.explained():
+            yield
+        self._check_unchanged(None)
 
-        That error takes the place of what reading a changed file led to. ConfigError when it cannot be read.
+    @contextlib.contextmanager
+    def explained(self) -> Iterator[None]:
+        """Raise DataError in place of an error when the file has another size or time of writing than when it was found.
+
+        Of a file that has not: ConfigError in place of an OSError.
         """
         try:
             yield
@@ -76,7 +83,6 @@ class StoredFile:
         except OSError as error:
             self._check_unchanged(error)
             raise unreadable(self.where, error) from error
-        self._check_unchanged(None)
 
     def _check_unchanged(self, cause: Exception | None) -> None:
         try:

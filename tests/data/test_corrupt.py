@@ -194,6 +194,20 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(tmp_path, suffix, chan
         source.manifest()
 
 
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow", ".csv"])
+@pytest.mark.parametrize("look", ["schema", "read", "manifest", "batches"])
+def test_a_file_that_is_gone_before_it_is_read_is_an_error(tmp_path, suffix, look):
+    path = tmp_path / f"t{suffix}"
+    path.write_bytes(other_rows(path, 10))
+    source = open_source(path)
+    path.unlink()
+    if (suffix, look) == (".parquet", "schema"):
+        assert source.schema.names == ("n",)  # the footer has said so
+        return
+    with pytest.raises(DataError, match="got none in its place"):
+        source.schema if look == "schema" else list(getattr(source, look)())
+
+
 def other_rows(path, rows):
     table = pa.table({"n": np.random.default_rng(rows).normal(size=rows)})
     sink = io.BytesIO()
