@@ -4,7 +4,7 @@
 // Input   any float64; log1p takes everything below -1 + 2^-53 for that number.
 // Output  float64. NaN gives NaN; +inf gives +inf; expm1(-inf) = -1; a finite x never gives NaN.
 // Error   0 between levels. Relative to the true value at most 2^-37.5 (log1p) and 2^-43 (expm1), subnormal results
-//         aside: rounded to float32, less than 0.51 ulp (test_expression, against long double).
+//         aside: rounded to float32, at most 0.5001 ulp (test_elementary, against long double).
 // Levels  one body without a branch, which every level inlines into its loops.
 #pragma once
 

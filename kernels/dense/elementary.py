@@ -1,4 +1,8 @@
-"""Oracle of log1p and expm1: the same operations as `csrc/kernels/elementary.hpp`, in the same order, in NumPy."""
+"""Oracle of log1p and expm1: the same operations as `csrc/kernels/elementary.hpp`, in the same order, in NumPy.
+
+Error relative to the true value at most 2^-37.5 (log1p) and 2^-43 (expm1), that is 2^15.5 and 2^10 ulp of float64;
+rounded to float32, subnormal results aside, at most 0.5001 ulp (measured by test_elementary against long double).
+"""
 
 from __future__ import annotations
 
@@ -44,7 +48,7 @@ _EXPM1 = [
 
 
 def log1p(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """log(1 + x), of anything below -1 + 2^-53 as if it were that.
+    """log(1 + x), of anything below -1 + 2^-53 as if it were that; within 2^-37.5 of the true value.
 
     >>> log1p(np.array([0.0, 1.0]))
     array([0.        , 0.69314718])
@@ -61,7 +65,7 @@ def log1p(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def expm1(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """exp(x) - 1.
+    """exp(x) - 1, within 2^-43 of the true value; -1 below -64.
 
     >>> expm1(np.array([0.0, 1.0]))
     array([0.        , 1.71828183])

@@ -50,7 +50,8 @@ def to_float32(x: F64) -> NDArray[np.float32]:
     >>> to_float32(np.array([1e300, -np.inf]))
     array([ 3.4028235e+38, -3.4028235e+38], dtype=float32)
     """
-    rounded = _clip(np.array([-_LARGEST, _LARGEST]), x).astype(np.float32)
+    with np.errstate(invalid="ignore"):  # to round a signalling NaN raises the flag
+        rounded = _clip(np.array([-_LARGEST, _LARGEST]), x).astype(np.float32)
     return np.where(np.isnan(rounded), np.float32(np.nan), rounded)
 
 

@@ -50,6 +50,7 @@ def _table() -> pa.Table:
     x = random.normal(0, 3, _ROWS)
     x[: len(_HARD)] = _HARD
     x[20:60] = np.round(x[20:60])
+    x[60:176] = np.ldexp(np.sqrt(0.5), np.arange(-52, 64)) - 1.0  # where log1p's exponent changes
     y = random.permutation(x)
     missing = random.random(_ROWS) < 0.2
     keys = random.integers(-(2**62), 2**62, _ROWS)
