@@ -71,7 +71,7 @@ class StoredFile:
 
     @contextlib.contextmanager
     def explained(self) -> Iterator[None]:
-        """Raise DataError in place of an error when the file has another size or time of writing than when it was found.
+        """Raise DataError in place of an error when a file has another size or time of writing than when it was found.
 
         Of a file that has not: ConfigError in place of an OSError.
         """
