@@ -110,7 +110,7 @@ class ParquetFile:
         return pa.dictionary(pa.int32(), pa.utf8()) if self._is_dictionary(name) else decoded_type(self.type_of(name))
 
     def _is_dictionary(self, name: str) -> bool:
-        """Whether a column holds texts by dictionary alone: making one of plain pages takes longer than decoding them."""
+        """Whether a column holds texts by dictionary alone: one made of plain pages costs more than decoding them."""
         found = [group.columns.get(self._stored_names[name]) for group in self._groups]
         return is_text(self.type_of(name)) and not any(each is not None and each.has_plain_pages for each in found)
 
