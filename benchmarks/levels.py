@@ -10,8 +10,8 @@ from mlops_runtime.sizing import Contender
 _LEVELS = ("scalar", "avx2", "avx512")
 
 
-def every_level(run: Callable[[], object]) -> Iterator[Contender]:
-    """Our kernel at every level this processor has, on one thread; the best one is the subject."""
+def every_level(run: Callable[[], object], threads: int = 1) -> Iterator[Contender]:
+    """Our kernel at every level this processor has, on as many threads as `run` uses; the best one is the subject."""
     for level in _LEVELS[: _LEVELS.index(_native.detected_isa()) + 1]:
 
         def at_level(level: str = level) -> None:
@@ -19,4 +19,4 @@ def every_level(run: Callable[[], object]) -> Iterator[Contender]:
             run()
 
         role = "subject" if level == _native.detected_isa() else "peer"
-        yield Contender(f"mlops_runtime, {level}", at_level, role=role)
+        yield Contender(f"mlops_runtime, {level}", at_level, threads, role=role)
