@@ -1,24 +1,21 @@
 // key_slots: the slots of an open-addressing table, and how a block of keys is counted in them.
 //
 // A slot with value 0 is free. A line of the cache holds a few slots, filled in order; a key that finds its line full
-// goes to the next. The load is at most 3/5 after growth by half: less often, or more tightly, would cost memory or time
-// (doubling at a load of one half takes a third more memory for 8 % less time in tables beyond the caches). A key's line
-// is its hash as a share of all lines, so a table grows, and takes another in, from front to back: both read and write
-// memory in order. `reserve` before such a merge: a table that grew meanwhile would crowd its front, and one that finds
-// no place throws.
+// goes to the next. The load is at most 3/5 after growth by half: doubling at a load of one half takes a third more
+// memory, for 8 % less time in tables beyond the caches. A key's line is its hash as a share of all lines, so a table
+// grows, and takes another in, from front to back: both read and write memory in order, and the pages that a table grew
+// out of are given back as new ones are touched. `reserve` before such a merge: a table that grew meanwhile would crowd
+// its front, and one that finds no place throws.
 // A large table consists of Parts::kAll parts that no key leaves: workers that own some count at the same time.
 // Fetching goes to the second-level cache: of 64 lines prefetched into the first, about half never arrived (measured on
 // Zen 4: 17 ns a key instead of 35 in a table of 64 MB).
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <stdexcept>
-#include <utility>
-#include <vector>
 
-#include "core/aligned.hpp"
+#include "core/pages.hpp"
 
 namespace mlrt {
 
@@ -72,7 +69,7 @@ class Slots {
       waiting[i] = static_cast<std::uint32_t>(i);
       __builtin_prefetch(line(hash_of(i), 0), 0, 2);
     }
-    for (std::size_t step = 0; n > 0; ++step) {
+    for (std::size_t step = 0; n > 0; ++step) {  // one loop for all steps: of two, GCC inlines neither
       std::size_t kept = 0;
       for (std::size_t k = 0; k < n; ++k) {
         const std::uint32_t i = waiting[k];
@@ -90,12 +87,17 @@ class Slots {
   void reserve(std::size_t n, HashOf hash_of) {
     const std::size_t needed = (size_ + n) * 5 / 3;
     if (needed < slots_.size()) return;
-    Memory old(std::max(needed, slots_.size() * 3 / 2) / kStride * kStride + kStride);
+    Pages<Slot> old(std::max(needed, slots_.size() * 3 / 2) / kStride * kStride + kStride);
     old.swap(slots_);
     lines_ = slots_.size() / kPerLine;
     part_lines_ = lines_ / (is_parted() ? Parts::kAll : 1);
-    for (const Slot& slot : old)
-      if (slot.value != 0) find(hash_of(slot), [](const Slot&) { return false; }) = slot;
+    constexpr std::size_t kPage = kHugePage / sizeof(Slot);
+    for (std::size_t begin = 0; begin < old.size(); begin += kPage) {
+      const std::size_t end = std::min(begin + kPage, old.size());
+      for (const Slot* slot = old.begin() + begin; slot != old.begin() + end; ++slot)
+        if (slot->value != 0) find(hash_of(*slot), [](const Slot&) { return false; }) = *slot;
+      if (end - begin == kPage) old.give_back(begin, end);
+    }
   }
 
   template <class Visit>
@@ -105,13 +107,11 @@ class Slots {
   }
 
  private:
-  using Memory = std::vector<Slot, Allocator<Slot>>;
-
   static constexpr std::size_t kPerLine = kCacheLine / sizeof(Slot);
   static constexpr std::size_t kStride = Parts::kAll * kPerLine;  // so that all parts have the same number of lines
   static constexpr std::size_t kFewestParted = std::size_t{1} << 15;
 
-  // The line that a key looks at in its step'th try.
+  // The line that a key looks at in its step'th try; all are in its part.
   Slot* line(std::uint64_t hash, std::size_t step) {
     const auto home = static_cast<std::size_t>((static_cast<unsigned __int128>(hash) * lines_) >> 64);
     if (step == 0) return slots_.data() + home * kPerLine;
@@ -141,7 +141,7 @@ class Slots {
     return true;
   }
 
-  Memory slots_ = Memory(kStride);
+  Pages<Slot> slots_ = Pages<Slot>(kStride);
   std::size_t lines_ = Parts::kAll;
   std::size_t part_lines_ = lines_;
   std::size_t size_ = 0;
