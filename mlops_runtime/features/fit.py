@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from mlops_runtime.data import Schema
 from mlops_runtime.features.columns import InputColumns, check_readings
 from mlops_runtime.features.fitting import Collectors, TargetFitter, View, make_fitter
 from mlops_runtime.features.fitting.packing import pack, refusal, unpack
-from mlops_runtime.features.outputs import BagOutput, DenseCounts, DenseOutput, Matrices, SparseOutput
+from mlops_runtime.features.outputs import BagOutput, DenseCounts, DenseOutput, Matrices, Output, SparseOutput
 from mlops_runtime.features.program import FeatureProgram
 from mlops_runtime.features.spec import FeatureSpec
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["FitState", "Fitted", "fit_program", "fit_source", "fit_transform"]
 
 _LARGEST = float(np.finfo(np.float32).max)
+_BATCH_ROWS = 1 << 15  # a batch of 40 columns fits the caches, and few columns are worth a thread each
 
 
 class Fitted(NamedTuple):
@@ -47,15 +49,19 @@ def fit_program(spec: FeatureSpec, table: pa.Table, schema: Schema) -> FeaturePr
     """
     state = FitState(spec, schema)
     state.update(table, first_row=0)
-    return state.finish()
+    return state._finish_last()
 
 
 def fit_source(spec: FeatureSpec, source: Source) -> FeatureProgram:
-    """Fit a specification on a source of any size, batch by batch; errors as for `fit_program`."""
+    """Fit a specification on a source of any size, batch by batch; errors as for `fit_program`.
+
+    Beside a few batches, memory holds the statistics: about 50 bytes for each different key, 2 MiB for each sample.
+    """
     state = FitState(spec, source.schema)
-    for batch in source.batches():
+    for batch in source.batches(_BATCH_ROWS):
         state.update(batch.table, first_row=batch.first_row, ordinals=batch.ordinals)
-    return state.finish()
+    pa.default_memory_pool().release_unused()  # what decoding took, before keys are sorted
+    return state._finish_last()
 
 
 def fit_transform(spec: FeatureSpec, table: pa.Table, schema: Schema, *, first_row: int = 0) -> Fitted:
@@ -94,8 +100,7 @@ class FitState:
         columns = InputColumns(self._schema, self._collectors.reads)
         rows = np.arange(first_row, first_row + table.num_rows) if ordinals is None else ordinals
         view = View(columns, columns.arrow(table), rows)
-        for collector in self._collectors:
-            collector.update(view)
+        self._collectors.update(view)
         self._rows += table.num_rows
 
     def merge(self, other: FitState) -> None:
@@ -114,11 +119,20 @@ class FitState:
 
     def finish(self) -> FeatureProgram:
         """Freeze the program. Raises EmptyInputError when no row was seen, or none with a target that is encoded."""
+        return self._program(output for fitter in self._fitters for output in fitter.freeze())
+
+    def _finish_last(self) -> FeatureProgram:
+        """Do as `finish` for the last time: the statistics of a feature are let go before the next one is frozen."""
+        self._collectors = Collectors()
+        fitters, self._fitters = self._fitters[::-1], []
+        return self._program(output for _ in range(len(fitters)) for output in fitters.pop().freeze())
+
+    def _program(self, frozen: Iterable[Output]) -> FeatureProgram:
         if self._rows == 0:
             raise EmptyInputError(
                 problem(expected="rows to fit on", got="none", where="features fit", next_step="check the input")
             )
-        outputs = [output for fitter in self._fitters for output in fitter.freeze()]
+        outputs = list(frozen)
         return FeatureProgram(
             self._schema.select(self._spec.columns),
             tuple(output for output in outputs if isinstance(output, DenseOutput | DenseCounts)),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import duckdb
 import numpy as np
 import pandas as pd
@@ -19,7 +22,7 @@ def sample_words(n: int, seed: int = 0) -> list[str | None]:
     return [None if word is None else str(word) for word in rng.choice(pool, size=n)]
 
 
-LAYOUTS = {
+LAYOUTS: dict[str, Callable[[Sequence[str | None]], Any]] = {
     "utf8": lambda words: pa.table({"x": pa.array(words, pa.utf8())}),
     "large_utf8": lambda words: pa.table({"x": pa.array(words, pa.large_utf8())}),
     "string_view": lambda words: pa.table({"x": pa.array(words, pa.string_view())}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -13,10 +14,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mlops_runtime import _native
 from mlops_runtime._native import ArrowTable
 from mlops_runtime.features.columns import InputColumns, Reading
 
 __all__ = ["Collector", "Collectors", "View"]
+
+_SHARED_ROWS = 1 << 16  # the kernels share out more rows than these among the threads themselves
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,17 @@ class Collectors:
     def reads(self) -> tuple[Reading, ...]:
         """How all of them read their columns."""
         return tuple(dict.fromkeys(reading for collector in self for reading in collector.reads))
+
+    def update(self, view: View) -> None:
+        """Add the rows of a table to every collector; of few rows, each thread takes some of the collectors."""
+        threads = _native.thread_count() if view.table.num_rows <= _SHARED_ROWS else 1
+        if threads == 1:
+            for collector in self:
+                collector.update(view)
+            return
+        with ThreadPoolExecutor(threads) as pool:
+            for done in [pool.submit(collector.update, view) for collector in self]:
+                done.result()
 
     def merge(self, other: Collectors) -> None:
         """Add what the collectors of another fit of the same features have seen."""
