@@ -18,7 +18,7 @@ from mlops_runtime.core.errors import SchemaError, problem
 from mlops_runtime.data.lists import is_list, parse_lists, to_lists
 from mlops_runtime.data.schema import Column, ColumnKind, Schema, listed, repeated_names
 
-__all__ = ["TIMESTAMP", "conform", "is_text"]
+__all__ = ["TIMESTAMP", "conform", "is_text", "without_null_keys"]
 
 TIMESTAMP = pa.timestamp("us", "UTC")
 
@@ -108,7 +108,16 @@ def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Undo the layouts that no kernel reads: dictionaries of non-texts, and string views."""
     if pa.types.is_dictionary(values.type) and not is_text(values.type):
         return values.cast(values.type.value_type)
-    return values.cast(pa.utf8()) if pa.types.is_string_view(values.type) else values
+    return values.cast(pa.utf8()) if pa.types.is_string_view(values.type) else without_null_keys(values)
+
+
+def without_null_keys(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column so that no dictionary of it holds a null, which Arrow cannot unify; such a value is missing."""
+    kind = values.type
+    if not pa.types.is_dictionary(kind) or not any(chunk.dictionary.null_count for chunk in values.chunks):
+        return values
+    encoded = values.cast(kind.value_type).dictionary_encode()
+    return encoded.cast(pa.dictionary(kind.index_type, kind.value_type))
 
 
 def _number(values: pa.ChunkedArray, task: _Task) -> pa.ChunkedArray:

@@ -94,6 +94,22 @@ def test_a_column_that_no_rule_knows_goes_along(name, good, tmp_path):
     assert (_read(tmp_path / good).num_rows, len(_read(tmp_path / "bad.parquet").to_pylist())) == (1, 1)
 
 
+def _encoded(indices: list, index: pa.DataType, dictionary: list) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(indices, index), pa.array(dictionary))
+
+
+@pytest.mark.parametrize("index", [pa.int8(), pa.uint8(), pa.uint32(), pa.int64(), pa.uint64()], ids=str)
+def test_a_dictionary_means_what_its_values_mean(index, tmp_path):
+    chunks = [_encoded([0, 1, None], index, ["a", "a"]), _encoded([0, 1, 2], index, [None, "b", ""])]
+    encoded = pa.chunked_array([*chunks, _encoded([1, 2, 1], index, ["z", "b", "5"]).slice(1)])
+    plain = pa.chunked_array([["a", "a", None, None, "b", "", "5", "b"]])
+    for kind in ("string", "number"):
+        rules = f"{{name: c, kind: {kind}, nullable: false, unique: true}}"
+        reports = [_check(pa.table({"c": c}), rules, tmp_path, f"{c is plain}.parquet") for c in (encoded, plain)]
+        assert reports[0] == reports[1]
+        assert _read(tmp_path / "False.parquet") == _read(tmp_path / "True.parquet")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_text_that_is_no_utf8_makes_its_row_bad_and_no_other(kind, tmp_path):
     texts = pa.concat_arrays([BROKEN_TEXTS, pa.array([None, ""])])

@@ -118,3 +118,11 @@ def test_two_input_columns_of_one_name_are_refused():
     table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["x", "x"])
     with pytest.raises(SchemaError, match="`x` more than once"):
         conform(table, Schema((Column("x", "number"),)), where="input")
+
+
+def test_a_null_in_a_dictionary_is_a_missing_value():
+    parts = [([0, 1, None], ["a", "b"]), ([0, 1, 2], ["b", None, ""])]
+    column = pa.chunked_array([pa.DictionaryArray.from_arrays(pa.array(i, pa.uint32()), pa.array(v)) for i, v in parts])
+    assert conformed(column, "string").to_pylist() == ["a", "b", None, "b", None, None]
+    with pytest.raises(SchemaError, match="'a' in row 1"):
+        conformed(column, "string_list")

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops_runtime.core.errors import SchemaError, problem
+from mlops_runtime.data.conform import without_null_keys
 
 __all__ = ["plain", "texts_of"]
 
@@ -26,6 +27,9 @@ def plain(table: pa.Table) -> pa.Table:
             values = pc.run_end_decode(table.column(place))
         elif kind in _VIEWS:
             values = table.column(place).cast(_VIEWS[kind])
+        elif pa.types.is_dictionary(kind):
+            table = table.set_column(place, field.name, without_null_keys(table.column(place)))
+            continue
         elif isinstance(kind, pa.BaseExtensionType):
             values = table.column(place).cast(kind.storage_type)
         elif pa.types.is_union(kind):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mlops_runtime.data.contract.model import Bound, ColumnContract, Contract, whole_match
 from mlops_runtime.data.contract.repeats import Repeats
-from mlops_runtime.data.contract.values import Mask, Reading
+from mlops_runtime.data.contract.values import Mask, Reading, codes_of
 from mlops_runtime.data.schema import ColumnKind, listed
 
 __all__ = ["Readings", "RowRule", "row_rules"]
@@ -135,7 +135,7 @@ def _where_true(name: str, test: _Test, readings: Readings) -> Mask:
         broken: Mask = test(values).fill_null(False).to_numpy(zero_copy_only=False)
     else:
         distinct = np.append(test(values.dictionary).fill_null(False).to_numpy(zero_copy_only=False), False)
-        broken = distinct[values.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+        broken = distinct[codes_of(values.indices)]
     return broken & ~(reading.missing | reading.unreadable)
 
 

@@ -17,7 +17,7 @@ from mlops_runtime.data.conform import conform, is_text
 from mlops_runtime.data.lists import is_list
 from mlops_runtime.data.schema import Column, ColumnKind, Schema
 
-__all__ = ["Mask", "Reading", "read_values"]
+__all__ = ["Mask", "Reading", "codes_of", "read_values"]
 
 Mask = NDArray[np.bool_]
 
@@ -78,7 +78,7 @@ def _valid_texts(raw: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Mask]:
     texts = encoded.dictionary
     valid = np.array([_is_utf8(texts.slice(place, 1)) for place in range(len(texts))])
     kept = pc.if_else(pa.array(valid), texts, pa.scalar(None, texts.type))
-    broken: Mask = np.append(~valid, False)[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    broken: Mask = np.append(~valid, False)[codes_of(encoded.indices)]
     return pa.chunked_array([kept.take(encoded.indices)]), broken
 
 
@@ -178,8 +178,7 @@ def _salvage(raw: pa.ChunkedArray, judge: _Judge) -> tuple[pa.ChunkedArray, Mask
     values = judge.read(pa.chunked_array([kept]))
     if values is None:
         raise AssertionError("conform refused what it had accepted value by value")
-    codes = indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    unreadable = np.append(~readable, False)[codes]
+    unreadable = np.append(~readable, False)[codes_of(indices)]
     return pa.chunked_array([_one_array(values, as_dictionary=False).take(indices)]), unreadable
 
 
@@ -200,11 +199,17 @@ def _one_array(values: pa.ChunkedArray, *, as_dictionary: bool) -> pa.Array:
 def _missing(values: pa.Array) -> Mask:
     if pa.types.is_dictionary(values.type):
         absent = np.append(_missing(values.dictionary), True)
-        result: Mask = absent[values.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+        result: Mask = absent[codes_of(values.indices)]
         return result
     if is_text(values.type):
         return _numpy(pc.equal(values, pa.scalar("", values.type)), null=True)
     return _numpy(values.is_null(nan_is_null=pa.types.is_floating(values.type)), null=True)
+
+
+def codes_of(indices: pa.Array) -> NDArray[np.int64]:
+    """Return a dictionary's indices of any integer type as int64[rows], -1 where there is no value."""
+    codes: NDArray[np.int64] = indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
+    return codes
 
 
 def _numpy(mask: pa.BooleanArray, *, null: bool) -> Mask:
