@@ -45,8 +45,8 @@ class ArrowTable:
     def type_of(self, column: int) -> str:
         """Return "null", "bool", "int8".."uint64", "float16".."float64", "utf8" (any layout), "list", or "other".
 
-        A column without a type ("null") counts as missing everywhere; timestamp[us] is "int64"; a "list" (any layout) is
-        one of strings, integers or booleans, which `Bag` reads; kernels refuse "other".
+        A column without a type ("null") counts as missing everywhere; timestamp[us] is "int64"; a "list" (any layout)
+        is one of strings, integers or booleans, which `Bag` reads; kernels refuse "other".
         """
 
 @final
@@ -183,8 +183,8 @@ class Expression:
         yeo_johnson [a]           Yeo and Johnson (2000): of the sign of x, with L = log1p(abs(x)) and b = a if x >= 0
                                   else 2 - a: L if b is 0, else expm1(b * L) / b
         affine [center, scale]    (x - center) * scale, scale not 0
-        interpolate [x_0 .., y_0 ..]  y_i + (x - x_i) * ((y_{i+1} - y_i) / (x_{i+1} - x_i)), x clipped to the knots, i the
-                                  last knot <= x, but the last but one at most
+        interpolate [x_0 .., y_0 ..]  y_i + (x - x_i) * ((y_{i+1} - y_i) / (x_{i+1} - x_i)), x clipped to the knots, i
+                                  the last knot <= x, but the last but one at most
         bucket [edge_0 ..]        how many edges are <= x
         table [v_0 ..]            v_x; NaN if x is no whole number among the positions
         equals [k]                1 where x == k, else 0

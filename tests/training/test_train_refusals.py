@@ -55,7 +55,7 @@ CASES: dict[str, tuple[Lines, tuple[str, ...], str]] = {
         "classes for --class-weight",
     ),
     "threshold out of range": (labelled(50), ("--threshold", "7"), "expected a probability in 0..1, got 7"),
-    "no such gates file": (labelled(50), ("--gates", "none.yaml"), "none.yaml: expected a YAML file of gates"),
+    "no such gates file": (labelled(50), ("--gates", "none.yaml"), "none.yaml: expected a YAML file"),
     "no such spec": (labelled(50), ("--spec", "none.yaml"), "none.yaml"),
 }
 
