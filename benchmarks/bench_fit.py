@@ -1,16 +1,23 @@
 """Fit the wide table: exact moments, 255 quantiles, and every key of 26 columns with its count, most frequent first.
 
-Ours takes the quantiles from a sample of 65,536 rows, whose rank error is at most 0.64 % with 99 % confidence, and so
-bounds it; duckdb's are approximate without a bound, polars' and pandas' exact. `FitState` fits the same in batches of
-131,072 rows, as a file is fitted, and freezes a program. polars has a process for each thread count. What all of them
-found is compared before anything is timed. The floor reads every byte of the table once.
+From a Parquet file, as a user fits it (`fit_source`), and from memory. Ours takes the quantiles from a sample of 65,536
+rows, whose rank error is at most 0.64 % with 99 % confidence, and so bounds it; duckdb's are approximate without a
+bound, polars' and pandas' exact. What all of them found is compared before anything is timed.
+
+From the file every contender is a process of its own, on as many processors as it has threads: what reads ahead shares
+them. duckdb reads the file for the numbers and for each category, polars loads it whole; the floor decodes it with
+pyarrow, which is a part of our fit. The peak of memory is that of a fresh process over its peak after all imports.
+In memory the floor reads every byte once.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,19 +25,18 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from wide_table import CATEGORIES, NUMBERS, wide_table
 
 from mlops_runtime import _native
 from mlops_runtime._native import ArrowTable, Moments, QuantileSample, VocabularyCounter
-from mlops_runtime.data import Column, Schema
-from mlops_runtime.features import BucketFeature, CategoryFeature, FeatureSpec, FitState, NumericFeature
 from mlops_runtime.kernels.moments import summarise
 from mlops_runtime.sizing import Contender, Measurement, PeerProcess, benchmark_main, measure
 
-_SCRIPT = Path(__file__).parent / "peers" / "polars_fit.py"
-_SHARES = np.linspace(0, 1, 257)[1:-1]
-_BATCH_ROWS = 131_072
+_PEERS = Path(__file__).parent / "peers"
+_BUCKETS = 256
+_SHARES = np.linspace(0, 1, _BUCKETS + 1)[1:-1]
 
 Found = dict[str, list[float]]  # means and medians of the numbers; distinct keys and present rows of the categories
 
@@ -40,30 +46,67 @@ def run(quick: bool) -> list[Measurement]:
     rows, rounds = (50_000, 3) if quick else (2_000_000, 5)
     table = wide_table(rows)
     with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "wide.arrow")
+        stored, path = (str(Path(folder) / name) for name in ("wide.parquet", "wide.arrow"))
+        pq.write_table(table, stored)
         with pa.ipc.new_file(path, table.schema) as file:
             file.write_table(table)
-        return [_measure(table, path, threads, rounds=rounds) for threads in (1, 2)]
+        from_file = [_measure_file(stored, rows, threads, rounds=rounds) for threads in (1, 2)]
+        return [*from_file, *(_measure(table, path, threads, rounds=rounds) for threads in (1, 2))]
+
+
+def _measure_file(path: str, rows: int, threads: int, *, rounds: int) -> Measurement:
+    work = {"path": path, "numbers": NUMBERS, "categories": CATEGORIES, "buckets": _BUCKETS}
+    names = {"mlops_runtime": "fit_ours.py", "duckdb": "fit_duckdb.py", "polars": "fit_polars.py"}
+    environment = {"POLARS_MAX_THREADS": str(threads), "MLRT_THREADS": str(threads)}
+    with _processors(threads), contextlib.ExitStack() as stack:
+        peers = {
+            name: stack.enter_context(PeerProcess(sys.executable, _PEERS / script, environment=environment))
+            for name, script in names.items()
+        }
+        before = {name: peer.call("prepare", threads=threads) for name, peer in peers.items()}
+        found = {name: peer.call("fit", **work) for name, peer in peers.items()}
+        memory = {name: (peer.call("peak"), before[name]) for name, peer in peers.items()}
+        for each in found.values():
+            _check(found["mlops_runtime"], each)
+        contenders = [peer.contender(name, "fit", threads=threads, **work) for name, peer in peers.items()]
+        columns = [*NUMBERS, *CATEGORIES]
+        decode = peers["mlops_runtime"].contender("decode", "decode", threads=threads, path=path, columns=columns)
+        contenders = [replace(contenders[0], role="subject"), *contenders[1:], replace(decode, role="floor")]
+        peaks = ", ".join(f"{name} {(peak - base) >> 20} ({peak >> 20})" for name, (peak, base) in memory.items())
+        title = f"fit of a Parquet file, {rows:,} x {len(columns)}, {threads} thread(s)"
+        return measure(f"{title}; peak MiB above imports (in all): {peaks}", contenders, rounds=rounds)
+
+
+@contextlib.contextmanager
+def _processors(count: int) -> Iterator[None]:
+    """Keep this process, and those it starts, on so many processors."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(allowed)[:count])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def _measure(table: pa.Table, path: str, threads: int, *, rounds: int) -> Measurement:
     view, frame = ArrowTable(table), table.to_pandas()
     _native.set_thread_count(threads)
     arguments = {"numbers": NUMBERS, "categories": CATEGORIES, "shares": _SHARES.tolist()}
-    with PeerProcess(sys.executable, _SCRIPT, environment={"POLARS_MAX_THREADS": str(threads)}) as polars:
+    with PeerProcess(
+        sys.executable, _PEERS / "polars_fit.py", environment={"POLARS_MAX_THREADS": str(threads)}
+    ) as polars:
         assert polars.call("prepare", path=path) == threads
         found = ours(view)
         for other in (_duckdb(table, threads)(), polars.call("fit", **arguments), _pandas(frame)):
             _check(found, other)
         contenders = [
             Contender("mlops_runtime", partial(ours, view), threads, role="subject"),
-            Contender("mlops_runtime, FitState in batches", partial(_fit_state, table), threads),
             Contender("duckdb", _duckdb(table, threads), threads),
             polars.contender("polars", "fit", threads=threads, **arguments),
             Contender("pandas", partial(_pandas, frame)),
             Contender("a plain read", _plain_read(table), role="floor"),
         ]
-        name = f"fit, {table.num_rows:,} x ({len(NUMBERS)} float32 + {len(CATEGORIES)} keys), {threads} thread(s)"
+        name = f"fit in memory, {table.num_rows:,} x {table.num_columns}, {threads} thread(s)"
         return measure(name, contenders, rounds=rounds)
 
 
@@ -83,18 +126,6 @@ def ours(table: ArrowTable) -> Found:
         entries = counter.integer_entries() if counter.kind == "int64" else counter.string_entries()
         counts.append(entries[-1])
     return _found(means, medians, counts)
-
-
-def _fit_state(table: pa.Table) -> None:
-    numbers = [NumericFeature(column=name) for name in NUMBERS]
-    buckets = [BucketFeature(column=name, name=f"{name} bucket", method="quantile", bins=256) for name in NUMBERS]
-    keys = [CategoryFeature(column=name) for name in CATEGORIES]
-    kinds = {name: "integer" if pa.types.is_integer(table.schema.field(name).type) else "string" for name in CATEGORIES}
-    schema = Schema(tuple(Column(name, kinds.get(name, "number")) for name in table.column_names))
-    state = FitState(FeatureSpec(features=(*numbers, *buckets, *keys)), schema)
-    for first_row in range(0, table.num_rows, _BATCH_ROWS):
-        state.update(table.slice(first_row, _BATCH_ROWS), first_row=first_row)
-    state.finish()
 
 
 def _duckdb(table: pa.Table, threads: int) -> Callable[[], Found]:
