@@ -72,13 +72,19 @@ class ParquetFile:
 
     def read(self, names: Collection[str]) -> pa.Table:
         """Decode these columns of the chosen row groups."""
-        tables = [piece.table for piece in self.pieces(names, _BATCH_ROWS)]
+        tables = [piece.table for piece in self._pieces(names, _BATCH_ROWS, settings().thread_count)]
         if tables:
             return joined(tables)
         return pa.table({name: pa.nulls(0, self._decoded(name)) for name in self._wanted(names)})
 
     def pieces(self, names: Collection[str], rows: int, *, raw: bool = False) -> Iterator[Piece]:
-        """Decode these columns of the chosen row groups, at most `rows` rows at a time."""
+        """Decode these columns of the chosen row groups, at most `rows` rows at a time.
+
+        One thread is left to the caller, who works on the rows before: each that decodes has buffers of its own.
+        """
+        return self._pieces(names, rows, settings().thread_count - 1)
+
+    def _pieces(self, names: Collection[str], rows: int, threads: int) -> Iterator[Piece]:
         wanted = self._wanted(names)
         with self.stored.open() as source, self._checked():
             file = self._open(source, wanted)
@@ -86,7 +92,7 @@ class ParquetFile:
             for run in _runs(self.groups):
                 first += self._rows(range(group, run[0]))
                 group = run[-1] + 1
-                for table in self._decode(file, run, wanted, rows, first):
+                for table in self._decode(file, run, wanted, rows, first, threads):
                     yield Piece(table, first)
                     first += table.num_rows
 
@@ -128,11 +134,11 @@ class ParquetFile:
         )
 
     def _decode(
-        self, file: pq.ParquetFile, run: Sequence[int], names: Sequence[str], rows: int, first: int
+        self, file: pq.ParquetFile, run: Sequence[int], names: Sequence[str], rows: int, first: int, threads: int
     ) -> Iterator[pa.Table]:
         done, claimed = 0, self._rows(run)
         stored_names = [self._stored_names[name] for name in names]
-        batches = file.iter_batches(rows, list(run), stored_names, use_threads=settings().thread_count > 1)
+        batches = file.iter_batches(rows, list(run), stored_names, use_threads=threads > 1)
         while True:
             try:
                 batch = next(batches, None)
