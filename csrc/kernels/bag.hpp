@@ -72,23 +72,31 @@ class Reader {
   }
 
  private:
+  // The elements of all rows are looked up together; of a row that is null they are left out again.
   void read_lists(const Column& column, std::int64_t begin, std::int64_t n, Ids& out) {
+    const bool has_elements = column.elements != nullptr;
+    const std::int64_t first = has_elements ? column.first_element(begin) : 0;
+    if (has_elements) look_up(*column.elements, first, column.first_element(begin + n));
     for (std::int64_t i = begin; i < begin + n; ++i) {
       const std::size_t before = out.ids.size();
-      if (!column.is_null(i) && column.elements != nullptr)
-        add_elements(*column.elements, column.first_element(i), column.first_element(i + 1), out.ids);
+      if (has_elements && !column.is_null(i))
+        add_present(column.first_element(i) - first, column.first_element(i + 1) - first, out.ids);
       out.counts.push_back(static_cast<std::int64_t>(out.ids.size() - before));
     }
   }
 
-  // The ids of elements [first, last) that are present: only a missing one has the id kMissingId.
-  void add_elements(const Column& elements, std::int64_t first, std::int64_t last, std::vector<std::int64_t>& ids) {
-    for (std::int64_t done = first; done < last; done += kTileRows) {
-      const std::int64_t n = std::min(kTileRows, last - done);
-      encoders::ids_of_rows(isa_, *bag_.keys, elements, done, n, block_ids_);
-      std::copy_if(block_ids_, block_ids_ + n, std::back_inserter(ids),
-                   [](std::int64_t id) { return id != vocabulary::kMissingId; });
-    }
+  // Fills element_ids_ with the ids of elements [first, last).
+  void look_up(const Column& elements, std::int64_t first, std::int64_t last) {
+    element_ids_.resize(static_cast<std::size_t>(last - first));
+    for (std::int64_t done = first; done < last; done += kTileRows)
+      encoders::ids_of_rows(isa_, *bag_.keys, elements, done, std::min(kTileRows, last - done),
+                            element_ids_.data() + (done - first));
+  }
+
+  // Those of [first, last) that are present: only a missing element has the id kMissingId.
+  void add_present(std::int64_t first, std::int64_t last, std::vector<std::int64_t>& ids) const {
+    std::copy_if(element_ids_.begin() + first, element_ids_.begin() + last, std::back_inserter(ids),
+                 [](std::int64_t id) { return id != vocabulary::kMissingId; });
   }
 
   void add(const Text& token, std::vector<std::int64_t>& ids) {
@@ -110,6 +118,7 @@ class Reader {
   TextBlock block_;
   std::int64_t waiting_ = 0;  // tokens in block_
   std::int64_t block_ids_[kTileRows];
+  std::vector<std::int64_t> element_ids_;  // of the lists of some rows
 };
 
 // The ids of all rows and offsets[table.rows() + 1].
