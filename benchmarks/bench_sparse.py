@@ -67,7 +67,9 @@ def _polars(frame: pl.DataFrame, known: list[pa.Array]) -> Contender:
     def encode() -> list[object]:
         cut = [edges.search_sorted(frame[name], "right") for name in NUMBERS]
         texts = frame.select(pl.col(name).cast(enum).to_physical() for name, enum in enums.items())
-        joined = [frame.select(name).join(ids, on=name, how="left") for name, ids in tables.items()]
+        joined = [
+            frame.select(name).join(ids, on=name, how="left", maintain_order="left") for name, ids in tables.items()
+        ]
         return [*cut, texts, *joined]
 
     return Contender("polars", encode, pl.thread_pool_size())
