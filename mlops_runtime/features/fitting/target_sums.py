@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,14 @@ _LOW_LIMB = 2**_LIMB_BITS - 1
 _GROUP = ["key", "fold", "window"]
 _LIMBS = ["low", "middle", "high"]
 _COMPACT_ROWS = 1 << 18
+_COLUMNS = (  # as narrow as they can be: each key has a row for every fold
+    ("fold", pa.int16()),
+    ("window", pa.int8()),
+    ("low", pa.uint32()),
+    ("middle", pa.uint32()),
+    ("high", pa.int64()),
+    ("rows", pa.int64()),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +49,7 @@ class TargetSums:
 
     def __init__(self, key_type: pa.DataType, folds: int) -> None:
         self._folds = folds
-        integers = ("fold", "window", *_LIMBS, "rows")
-        self._schema = pa.schema([("key", key_type), *((name, pa.int64()) for name in integers)])
+        self._schema = pa.schema([("key", key_type), *_COLUMNS])
         self._parts: list[pa.Table] = [self._schema.empty_table()]
         self._pending_rows = 0
 
@@ -59,13 +67,13 @@ class TargetSums:
         table = pa.table(
             {
                 "key": keys.filter(pa.array(present)),
-                "fold": folds[present],
-                "window": window,
+                "fold": folds[present].astype(np.int16),
+                "window": window.astype(np.int8),
                 **dict(zip(_LIMBS, limbs, strict=True)),
                 "rows": np.ones(len(window), np.int64),
             }
         )
-        self._add(_grouped(table.cast(self._schema)))
+        self._add(_grouped(table, self._schema))
 
     def merge(self, other: TargetSums) -> None:
         """Add what another state of the same folds has seen."""
@@ -75,7 +83,7 @@ class TargetSums:
     def to_table(self) -> pa.Table:
         """Return the sums, one row for each key, fold and window."""
         if len(self._parts) > 1:
-            self._parts = [_grouped(pa.concat_tables(self._parts))]
+            self._parts = [_grouped(pa.concat_tables(self._parts), self._schema)]
             self._pending_rows = 0
         return self._parts[0]
 
@@ -92,21 +100,22 @@ class TargetSums:
 
         An id that was never seen is the mean itself. Source: Micci-Barreca (2001), SIGKDD Explorations 3(1).
         """
-        shape = (self._folds, vocabulary.cardinality)
-        table = self.to_table()
+        table, size = self.to_table(), vocabulary.cardinality
         ids = _ids(table.column("key"), vocabulary)
         fold, window, *limbs, rows = (column.to_numpy() for column in table.columns[1:])
-        cell = fold * vocabulary.cardinality + ids
-        counts = _sum_into(shape, cell, rows)
-        total = counts.sum(axis=0)
-        full, rest = _Estimate(total, smoothing), _Estimate(total - counts, smoothing)
+        total = _sum_into(size, ids, rows)
+        full, whole = _Estimate(total, smoothing), {}
         for exponent in np.unique(window).tolist():  # from the smallest values to the largest
-            at = window == exponent
-            sums = np.stack([_sum_into(shape, cell[at], limb[at]) for limb in limbs])
-            whole = sums.sum(axis=1)
-            full.add(exponent, whole)
-            rest.add(exponent, whole[:, None] - sums)
-        return TargetEncoding(full.result, rest.result)
+            whole[exponent] = _limb_sums(size, ids, limbs, window == exponent)
+            full.add(exponent, whole[exponent])
+        out_of_fold = np.empty((self._folds, size))
+        for number in range(self._folds):  # one by one: what it takes to make one is much more than the result
+            at = fold == number
+            rest = _Estimate(total - _sum_into(size, ids[at], rows[at]), smoothing)
+            for exponent, sums in whole.items():
+                rest.add(exponent, sums - _limb_sums(size, ids, limbs, at & (window == exponent)))
+            out_of_fold[number] = rest.result
+        return TargetEncoding(full.result, out_of_fold)
 
     def _add(self, part: pa.Table) -> None:
         self._parts.append(part)
@@ -115,12 +124,11 @@ class TargetSums:
             self.to_table()
 
 
-def _grouped(table: pa.Table) -> pa.Table:
-    sums = [*_LIMBS, "rows"]
-    grouped = table.group_by(_GROUP).aggregate([(name, "sum") for name in sums])
-    limbs = _carried(*(grouped.column(f"{name}_sum").to_numpy() for name in _LIMBS))
-    columns = [*(grouped.column(name) for name in _GROUP), *map(pa.array, limbs), grouped.column("rows_sum")]
-    return pa.Table.from_arrays(columns, schema=table.schema)
+def _grouped(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    grouped = table.group_by(_GROUP).aggregate([(name, "sum") for name in (*_LIMBS, "rows")])
+    low, middle, high = _carried(*(grouped.column(f"{name}_sum").to_numpy().astype(np.int64) for name in _LIMBS))
+    limbs = [pa.array(low.astype(np.uint32)), pa.array(middle.astype(np.uint32)), pa.array(high)]
+    return pa.Table.from_arrays([*map(grouped.column, _GROUP), *limbs, grouped.column("rows_sum")], schema=schema)
 
 
 def _split(values: F64) -> tuple[I64, tuple[I64, I64, I64]]:
@@ -143,10 +151,15 @@ def _carried(low: I64, middle: I64, high: I64) -> tuple[I64, I64, I64]:
     return low & _LOW_LIMB, middle & _LOW_LIMB, high
 
 
-def _sum_into(shape: tuple[int, int], cell: I64, values: I64) -> I64:
-    sums = np.zeros(shape[0] * shape[1], np.int64)
-    np.add.at(sums, cell, values)
-    return sums.reshape(shape)
+def _sum_into(size: int, at: I64, values: I64) -> I64:
+    sums = np.zeros(size, np.int64)
+    np.add.at(sums, at, values)
+    return sums
+
+
+def _limb_sums(size: int, ids: I64, limbs: Sequence[I64], rows: NDArray[np.bool_]) -> I64:
+    """Sum the limbs of some rows by id: int64[3, size]."""
+    return np.stack([_sum_into(size, ids[rows], limb[rows]) for limb in limbs])
 
 
 def _ids(keys: pa.ChunkedArray, vocabulary: FittedVocabulary) -> I64:
