@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,23 +67,10 @@ def _backends(program: FeatureProgram, *, onnx: bool, triton: bool | None) -> It
         from mlops_runtime.registry.portable import onnx_backend
 
         yield "onnx", onnx_backend(program)
-    if triton or (triton is None and _has_triton()):
-        from mlops_runtime.features.gpu import triton_backend
+    from mlops_runtime.features.gpu import can_run_triton, triton_backend
 
+    if triton or (triton is None and can_run_triton()):
         yield "triton", triton_backend(program)
-
-
-def _has_triton() -> bool:
-    """Whether Triton is installed and has something to run on."""
-    if find_spec("triton") is None or find_spec("torch") is None:
-        return False
-    if os.environ.get("TRITON_INTERPRET") == "1":
-        return True
-    if shutil.which("nvidia-smi") is None:  # torch, which takes seconds to load, would find no GPU either
-        return False
-    import torch
-
-    return torch.cuda.is_available()
 
 
 def _render(console: Console, report: ParityReport) -> None:

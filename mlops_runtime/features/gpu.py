@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
     from mlops_runtime.kernels.dense.triton import Output as KernelOutput
 
-__all__ = ["DeviceMatrices", "outputs_on_gpu", "transform_on_gpu", "triton_backend"]
+__all__ = ["DeviceMatrices", "can_run_triton", "outputs_on_gpu", "transform_on_gpu", "triton_backend"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,19 @@ def triton_backend(program: FeatureProgram) -> Backend:
         return Matrices(made.dense.cpu().numpy(), made.sparse.cpu().numpy(), {})
 
     return Backend(part, run, is_exact=True)
+
+
+def can_run_triton() -> bool:
+    """Whether Triton is installed and has a GPU or its interpreter to run on."""
+    if find_spec("triton") is None or find_spec("torch") is None:
+        return False
+    if os.environ.get("TRITON_INTERPRET") == "1":
+        return True
+    if shutil.which("nvidia-smi") is None:  # torch, which takes seconds to load, would find no GPU either
+        return False
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def _require_triton() -> None:
