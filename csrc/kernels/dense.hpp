@@ -58,6 +58,7 @@ struct Worker {
   }
 
   std::vector<std::unique_ptr<Filler>> fillers;
+  Interleave interleave = select_interleave(active_isa());
   std::vector<float, Allocator<float>> columns;
   std::vector<float, Allocator<float>> tile;
 };
@@ -73,7 +74,7 @@ inline void run_span(const Plan& plan, const Span& span, bool streams, Worker& w
       columns += plan.outputs()[k]->width() * static_cast<std::size_t>(kTileRows);
     }
     float* const target = out + (span.first_row + done) * width;
-    interleave(worker.columns.data(), width, n, streams ? worker.tile.data() : target);
+    worker.interleave(worker.columns.data(), width, n, streams ? worker.tile.data() : target);
     if (streams) stream_copy(target, worker.tile.data(), static_cast<std::size_t>(n * width) * sizeof(float));
   }
   if (streams) stream_end();

@@ -5,6 +5,7 @@
 // Levels  one body; each level vectorises it for itself.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -51,15 +52,16 @@ MLRT_INLINE double imputed(T x, double fill) {
   return std::abs(x) <= std::numeric_limits<T>::max() ? static_cast<double>(x) : fill;
 }
 
-// Clamped to the finite numbers as integers, of which every level has a minimum; a NaN becomes the quiet one.
+// Clamped to the finite numbers, as integers, whose minimum is one operation (floats have to mind NaN); a NaN becomes
+// the quiet one.
 MLRT_INLINE float to_float32(double x, bool is_finite) {
   constexpr std::uint32_t kSign = 0x80000000;
-  constexpr auto kLargest = std::bit_cast<std::int32_t>(std::numeric_limits<float>::max());
+  constexpr auto kLargest = std::bit_cast<std::uint32_t>(std::numeric_limits<float>::max());
   const auto rounded = static_cast<float>(x);
   const auto bits = std::bit_cast<std::uint32_t>(rounded);
-  const auto magnitude = static_cast<std::int32_t>(bits & ~kSign);
-  const std::int32_t most = magnitude < kLargest ? magnitude : kLargest;
-  const auto clamped = std::bit_cast<float>(static_cast<std::uint32_t>(most) | (bits & kSign));
+  const std::uint32_t magnitude = bits & ~kSign;
+  const std::uint32_t most = std::min(magnitude, kLargest);
+  const auto clamped = std::bit_cast<float>(most | (bits & kSign));
   return is_finite || rounded == rounded ? clamped : std::numeric_limits<float>::quiet_NaN();
 }
 
@@ -70,7 +72,8 @@ MLRT_INLINE void map(const T* x, std::int64_t n, Out* out, F f) {
   for (std::int64_t i = 0; i < n; ++i) out[i] = f(x[i]);
 }
 
-// Calls loop(x, value), value(x[i]) being what the steps behind the impute see, and whether that is certainly finite.
+// Calls loop(x, is_finite, value): value(x[i]) is what the steps behind the impute see, and is_finite says, as a type,
+// whether that is certainly finite.
 template <class Loop>
 MLRT_INLINE void with_values(const Step* impute, const Block& in, Loop loop) {
   const auto from = [&](const auto* x) MLRT_INLINE_LAMBDA {
