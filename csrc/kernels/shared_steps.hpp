@@ -21,6 +21,8 @@ namespace mlrt::dense {
 using expression::Expression;
 using expression::Step;
 
+static_assert(kTileRows <= expression::kStepRows);
+
 // A stretch of one expression. It starts from the source or from the value in a slot, and leaves its own value in the
 // slot `to`, for the segments that follow it, or writes a column.
 struct Segment {

@@ -23,6 +23,7 @@
 namespace mlrt::expression {
 
 constexpr std::int64_t kSourceRows = encoders::kTileRows;
+static_assert(kSourceRows <= kStepRows);
 
 enum class Origin : std::uint8_t { column, add, subtract, multiply, divide, id };
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -140,6 +143,37 @@ def test_the_output_is_aligned_and_a_given_one_is_written_in_place() -> None:
     fresh = plan_of(OUTPUTS).run(ArrowTable(table))
     assert fresh.ctypes.data % 64 == 0
     assert out.tobytes() == fresh.tobytes()
+
+
+def _large() -> tuple[DensePlan, ArrowTable]:
+    return plan_of([(j % 2, [("log1p", [])]) for j in range(8)]), ArrowTable(table_of(500_000))
+
+
+@pytest.mark.skipif(not Path("/sys/kernel/mm/transparent_hugepage").is_dir(), reason="the system has no huge pages")
+def test_a_large_output_asks_for_huge_pages() -> None:
+    plan, table = _large()
+    got = plan.run(table)
+    middle = got.ctypes.data + got.nbytes // 2
+    mappings = re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", Path("/proc/self/smaps").read_text(), flags=re.MULTILINE)
+    spans = [(each, [int(end, 16) for end in each.split(" ", 1)[0].split("-")]) for each in mappings if each]
+    (mapping,) = [each for each, (begin, end) in spans if begin <= middle < end]
+    assert " hg" in mapping.partition("VmFlags:")[2]
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the system does not reset the peak of memory")
+def test_a_run_into_a_given_output_needs_no_memory_for_intermediates() -> None:
+    plan, table = _large()
+    out = np.zeros((500_000, plan.width), np.float32)  # 16 MB, as much as each step's float64 would take for 4 columns
+    plan.run(table, out=out)
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _kilobytes("VmRSS")
+    plan.run(table, out=out)
+    assert _kilobytes("VmHWM") - before < 1024
+
+
+def _kilobytes(line: str) -> int:
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition(f"{line}:")[2].split()[0])
 
 
 @pytest.mark.parametrize(
