@@ -17,7 +17,7 @@ from mlops_runtime.data.schema import listed
 
 __all__ = ["InputColumns", "Reading", "check_readings"]
 
-_NOT_A_CODE = int(np.iinfo(np.int64).min)  # no key: keys of number columns are at most 2**53 in magnitude
+_NOT_A_CODE = int(np.iinfo(np.int64).min)  # no whole number's: keys of number columns are at most 2**53 in magnitude
 
 _READABLE: dict[str, tuple[str, ...]] = {
     "value": ("number", "integer", "timestamp"),
@@ -54,7 +54,7 @@ def check_readings(schema: Schema, readings: Iterable[Reading], *, where: str) -
 class InputColumns:
     """Where the kernels find each column of a schema: once as it is, and numbers that are codes once more as int64.
 
-    A code that is no whole number becomes one that is in no vocabulary, so it is encoded as unseen.
+    Values that are no whole number share one code: a key like any other if the fit saw one of them, else unseen.
 
     >>> from mlops_runtime.data import Column
     >>> columns = InputColumns(Schema((Column("a", "number"),)), (Reading("a", "value"), Reading("a", "code")))
