@@ -176,6 +176,11 @@ SPOILED = {
     "negative list offset": (LISTS, _buffer(1, np.array([-1, 2, 2, 5], np.int32).tobytes())),
     "list offset past the elements": (LISTS, _buffer(1, np.array([0, 2, 2, 6], np.int32).tobytes())),
     "large list offset past the elements": (WIDE_LISTS, _buffer(1, np.array([0, 2, 2, 2**62], np.int64).tobytes())),
+    "huge length of lists": (LISTS, _set("length", 2**62)),
+    "elements of a huge length": (LISTS, _element(_set("length", 2**62))),
+    "elements of a negative length": (WIDE_LISTS, _element(_set("length", -1))),
+    "elements at a negative offset": (WIDE_LISTS, _element(_set("offset", -1))),
+    "elements without characters": (LISTS, _element(_buffer(2, None))),
     "no list offsets": (LISTS, _buffer(1, None)),
     "no array of elements": (LISTS, _set("n_children", 0)),
     "no field of elements": (LISTS, lambda schema, _: setattr(schema, "n_children", 0)),
@@ -201,6 +206,12 @@ def test_a_producer_that_breaks_the_interface_gets_an_error(fault: str) -> None:
 def test_an_unspoiled_export_of_the_same_producer_is_read() -> None:
     for values in (NUMBERS, WORDS, VIEWS, CATEGORIES, LISTS, WIDE_LISTS, PAIRS):
         assert ArrowTable(Hostile(values, lambda schema, array: None)).num_rows == 3
+
+
+def test_elements_of_lists_of_lists_are_not_read() -> None:
+    nested = pa.array([[[1]], None, [[2], [3]]])
+    spoil = _element(_buffer(1, np.array([0, 2, 1, 9], np.int32).tobytes()))
+    assert ArrowTable(Hostile(nested, spoil)).type_of(0) == "other"
 
 
 def test_an_error_of_the_producer_is_passed_on() -> None:
