@@ -55,7 +55,7 @@ def fit_program(spec: FeatureSpec, table: pa.Table, schema: Schema) -> FeaturePr
 def fit_source(spec: FeatureSpec, source: Source) -> FeatureProgram:
     """Fit a specification on a source of any size, batch by batch; errors as for `fit_program`.
 
-    Beside a few batches, memory holds the statistics: about 50 bytes for each different key, 2 MiB for each sample.
+    Beside a few batches, memory holds the statistics: some 60 bytes for each different key, 2 MiB for each sample.
     """
     state = FitState(spec, source.schema)
     for batch in source.batches(_BATCH_ROWS):
