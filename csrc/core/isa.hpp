@@ -43,7 +43,7 @@
 #define MLRT_SELECT(isa, name) \
   ((isa) == ::mlrt::Isa::avx512 ? avx512::name : (isa) == ::mlrt::Isa::avx2 ? avx2::name : scalar::name)
 #else
-#define MLRT_SELECT(isa, name) ((void)(isa), scalar::name)
+#define MLRT_SELECT(isa, name) ((isa) == ::mlrt::Isa::scalar ? scalar::name : scalar::name)
 #endif
 
 namespace mlrt {
