@@ -42,8 +42,8 @@ class Index {
     table.for_each([&](std::int64_t key, std::int64_t id) { slots_[places_.slot(hash(key))] = {key, id}; });
   }
 
-  // Whether the slots outgrow the level-2 cache of common processors.
-  bool is_large() const { return slots_.size() * sizeof(Slot) > (std::size_t{1} << 19); }
+  // Whether the slots outgrow a level-1 cache: a larger index may have been driven out of any by those of other columns.
+  bool is_large() const { return slots_.size() * sizeof(Slot) > (std::size_t{1} << 15); }
 
   // The one slot where a key can be.
   MLRT_INLINE const Slot& slot(std::int64_t key) const { return slots_[places_.slot(hash(key))]; }
@@ -65,8 +65,8 @@ MLRT_INLINE std::int64_t id_in(const Index::Slot& slot, std::int64_t key) {
   return slot.key == key ? slot.id : kUnseenId;
 }
 
-// The ids of n keys. Where the slots outgrow the caches, a group of them is fetched at a time, before the first is
-// read: into the second-level cache, since the first drops what it has no room to wait for (see key_slots.hpp).
+// The ids of n keys. The slots of a large index are fetched a group at a time, before the first is read: into the
+// second-level cache, since the first drops what it has no room to wait for (see key_slots.hpp).
 MLRT_INLINE void find_all(const Index& index, const std::int64_t* keys, std::int64_t n, std::int64_t* out) {
   std::int64_t i = 0;
   if (index.is_large()) {

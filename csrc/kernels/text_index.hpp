@@ -52,8 +52,8 @@ class Index {
   // Every entry of `table` with its id, and "" with kMissingId.
   explicit Index(const StringTable& table);
 
-  // Whether the slots outgrow the level-2 cache of common processors.
-  bool is_large() const { return slots_.size() * sizeof(Slot) > (std::size_t{1} << 19); }
+  // Whether the slots outgrow a level-1 cache: a larger index may have been driven out of any by those of other columns.
+  bool is_large() const { return slots_.size() * sizeof(Slot) > (std::size_t{1} << 15); }
 
   const Seed& seed() const { return seed_; }
   MLRT_INLINE const Slot& slot(std::uint64_t hash) const { return slots_[places_.slot(hash)]; }
