@@ -49,6 +49,12 @@ class ArrowTable:
         is one of strings, integers or booleans, which `Bag` reads; kernels refuse "other".
         """
 
+def texts_are_clean(table: ArrowTable, column: int, null_tokens: list[str], *, trim: bool) -> bool:
+    """Whether no text of a column (of a dictionary: no entry) is invalid UTF-8, a null token or, if trimmed, padded.
+
+    White space is Unicode's, as in Python's str.isspace. ValueError for a column that holds no texts.
+    """
+
 @final
 class Moments:
     """Exact, order-free moments of a numeric column: sums are kept without rounding and rounded once at the end."""

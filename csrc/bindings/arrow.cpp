@@ -1,4 +1,5 @@
 #include "bindings/bindings.hpp"
+#include "kernels/clean_texts.hpp"
 
 namespace mlrt::bindings {
 namespace {
@@ -41,6 +42,19 @@ void bind_arrow(py::module_& module) {
           "type_of",
           [](const Table& table, std::int64_t column) { return std::string(name_of(table.field(column).type)); },
           py::arg("column"));
+  module.def(
+      "texts_are_clean",
+      [](const Table& table, std::int64_t column, std::vector<std::string> null_tokens, bool trim) {
+        const Field& field = table.field(column);
+        if (field.type != Type::utf8)
+          throw std::invalid_argument(problem("texts_are_clean", "a column of texts",
+                                              "`" + field.name + "` of type " + std::string(name_of(field.type)),
+                                              "ask for a column of texts"));
+        const clean_texts::Rule rule(std::move(null_tokens), trim);
+        const py::gil_scoped_release release;
+        return clean_texts::are_clean(table, column, rule);
+      },
+      py::arg("table"), py::arg("column"), py::arg("null_tokens"), py::kw_only(), py::arg("trim"));
 }
 
 }  // namespace mlrt::bindings

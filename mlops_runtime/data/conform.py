@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlops_runtime._native import ArrowTable, texts_are_clean
 from mlops_runtime.core.errors import SchemaError, problem
 from mlops_runtime.data.lists import is_list, parse_lists, to_lists
 from mlops_runtime.data.schema import Column, ColumnKind, Schema, listed, repeated_names
@@ -22,6 +23,7 @@ __all__ = ["TIMESTAMP", "conform", "is_text", "without_null_keys"]
 
 TIMESTAMP = pa.timestamp("us", "UTC")
 
+_WORTH_A_LOOK = 256  # texts; fewer are rewritten faster than an Arrow stream is opened
 _HAS_ZONE = r"[T ]\d{2}:\d{2}.*(Z|[+-]\d{2}(:?\d{2})?)$"
 
 
@@ -214,9 +216,16 @@ def _clean(values: pa.ChunkedArray, schema: Schema) -> pa.ChunkedArray:
 
 
 def _clean_texts(texts: pa.Array, schema: Schema) -> pa.Array:
+    if len(texts) >= _WORTH_A_LOOK and _is_clean(texts, schema):
+        return texts
     trimmed = pc.utf8_trim_whitespace(texts) if schema.trim else texts
     is_token = pc.is_in(trimmed, value_set=_token_set(schema.null_tokens, str(trimmed.type)), skip_nulls=True)
     return pc.if_else(is_token, pa.scalar(None, trimmed.type), trimmed)
+
+
+def _is_clean(texts: pa.Array, schema: Schema) -> bool:
+    table = ArrowTable(pa.table({"": texts}))
+    return texts_are_clean(table, 0, list(schema.null_tokens), trim=schema.trim)
 
 
 @functools.lru_cache(maxsize=64)
@@ -225,8 +234,9 @@ def _token_set(tokens: tuple[str, ...], data_type: str) -> pa.Array:
 
 
 def _clean_dictionary(chunk: pa.DictionaryArray, schema: Schema) -> pa.DictionaryArray:
-    cleaned = _clean_texts(chunk.dictionary, schema)
-    if cleaned.equals(chunk.dictionary) and cleaned.null_count == 0:
+    texts = chunk.dictionary
+    cleaned = _clean_texts(texts, schema)
+    if cleaned is texts or (cleaned.equals(texts) and cleaned.null_count == 0):
         return chunk
     encoded = cleaned.dictionary_encode()
     if encoded.null_count == 0 and len(encoded.dictionary) == len(cleaned):
