@@ -2,12 +2,12 @@
 
 From a Parquet file, as a user fits it (`fit_source`), and from memory. Ours takes the quantiles from a sample of 65,536
 rows, whose rank error is at most 0.64 % with 99 % confidence, and so bounds it; duckdb's are approximate without a
-bound, polars' and pandas' exact. What all of them found is compared before anything is timed.
+bound, polars' exact. What all of them found is compared before anything is timed.
 
 From the file every contender is a process of its own, on as many processors as it has threads: what reads ahead shares
 them. duckdb reads the file for the numbers and for each category, polars loads it whole; the floor decodes it with
 pyarrow, which is a part of our fit. The peak of memory is that of a fresh process over its peak after all imports.
-In memory the floor reads every byte once.
+In memory the floor reads every byte once. A round takes up to half a minute, so their number is fixed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -74,7 +73,9 @@ def _measure_file(path: str, rows: int, threads: int, *, rounds: int) -> Measure
         contenders = [replace(contenders[0], role="subject"), *contenders[1:], replace(decode, role="floor")]
         peaks = ", ".join(f"{name} {(peak - base) >> 20} ({peak >> 20})" for name, (peak, base) in memory.items())
         title = f"fit of a Parquet file, {rows:,} x {len(columns)}, {threads} thread(s)"
-        return measure(f"{title}; peak MiB above imports (in all): {peaks}", contenders, rounds=rounds)
+        return measure(
+            f"{title}; peak MiB above imports (in all): {peaks}", contenders, rounds=rounds, warmup=1, patience=1
+        )
 
 
 @contextlib.contextmanager
@@ -89,7 +90,7 @@ def _processors(count: int) -> Iterator[None]:
 
 
 def _measure(table: pa.Table, path: str, threads: int, *, rounds: int) -> Measurement:
-    view, frame = ArrowTable(table), table.to_pandas()
+    view = ArrowTable(table)
     _native.set_thread_count(threads)
     arguments = {"numbers": NUMBERS, "categories": CATEGORIES, "shares": _SHARES.tolist()}
     with PeerProcess(
@@ -97,17 +98,16 @@ def _measure(table: pa.Table, path: str, threads: int, *, rounds: int) -> Measur
     ) as polars:
         assert polars.call("prepare", path=path) == threads
         found = ours(view)
-        for other in (_duckdb(table, threads)(), polars.call("fit", **arguments), _pandas(frame)):
+        for other in (_duckdb(table, threads)(), polars.call("fit", **arguments)):
             _check(found, other)
         contenders = [
             Contender("mlops_runtime", partial(ours, view), threads, role="subject"),
             Contender("duckdb", _duckdb(table, threads), threads),
             polars.contender("polars", "fit", threads=threads, **arguments),
-            Contender("pandas", partial(_pandas, frame)),
             Contender("a plain read", _plain_read(table), role="floor"),
         ]
         name = f"fit in memory, {table.num_rows:,} x {table.num_columns}, {threads} thread(s)"
-        return measure(name, contenders, rounds=rounds)
+        return measure(name, contenders, rounds=rounds, warmup=1, patience=1)
 
 
 def ours(table: ArrowTable) -> Found:
@@ -148,13 +148,6 @@ def _duckdb(table: pa.Table, threads: int) -> Callable[[], Found]:
     return fit
 
 
-def _pandas(frame: pd.DataFrame) -> Found:
-    numbers = frame[list(NUMBERS)]
-    means, _, quantiles = numbers.mean(), numbers.std(ddof=0), numbers.quantile(_SHARES)
-    counts = [frame[name].value_counts().to_numpy() for name in CATEGORIES]
-    return _found(means, quantiles.iloc[len(_SHARES) // 2], counts)
-
-
 def _found(means: object, medians: object, counts: list[NDArray[np.int64]]) -> Found:
     return {
         "means": np.asarray(means, np.float64).tolist(),
@@ -183,4 +176,4 @@ def _plain_read(table: pa.Table) -> Callable[[], None]:
 
 
 if __name__ == "__main__":
-    benchmark_main("fit", run, packages=("duckdb", "pandas", "polars"))
+    benchmark_main("fit", run, packages=("duckdb", "polars"))
