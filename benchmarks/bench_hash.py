@@ -53,7 +53,7 @@ def run(quick: bool) -> list[Measurement]:
         *(Contender(f"mlops_runtime, {level}, 1 thread", partial(ours, 1, level)) for level in levels),
         Contender("polars, a frame", polars_frame, pl.thread_pool_size()),
         Contender("polars, a matrix", polars_matrix, pl.thread_pool_size()),
-        Contender("copy of the output", wide.copy, role="floor"),
+        Contender("copy of the output", partial(np.copyto, np.zeros_like(wide), wide), role="floor"),
     ]
     name = f"hash encode, {rows:,} x {len(CATEGORIES)}, 2 threads"
     return [measure(name, contenders, rounds=rounds)]
