@@ -42,7 +42,7 @@ def run(quick: bool) -> list[Measurement]:
         Contender("mlops_runtime", partial(ours, 2), 2, role="subject"),
         Contender("mlops_runtime, 1 thread", partial(ours, 1)),
         _polars(pl.DataFrame(pl.from_arrow(table)), known),
-        Contender("copy of the output", out.copy, role="floor"),
+        Contender("copy of the output", partial(np.copyto, np.zeros_like(out), out), role="floor"),
     ]
     return [measure(f"sparse matrix, {rows:,} x {table.num_columns}, 2 threads", contenders, rounds=rounds)]
 

@@ -23,7 +23,7 @@ def section(records: list[dict[str, Any]]) -> str:
     lines = ["| measurement | ours | times faster than (95 % interval) | floor |", "|---|---:|---|---:|"]
     measurements = [measurement for record in records for measurement in record["measurements"]]
     lines += [_row(measurement) for measurement in measurements if measurement["verdict"] == "VALID"]
-    noisy = [measurement["name"] for measurement in measurements if measurement["verdict"] != "VALID"]
+    noisy = [measurement["name"].partition(";")[0] for measurement in measurements if measurement["verdict"] != "VALID"]
     if noisy:
         lines.extend(["", f"Measured, but on too noisy a machine to be reported: {'; '.join(noisy)}."])
     for machine in sorted({_machine(record) for record in records}):
