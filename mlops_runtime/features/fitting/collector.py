@@ -20,7 +20,7 @@ from mlops_runtime.features.columns import InputColumns, Reading
 
 __all__ = ["Collector", "Collectors", "View"]
 
-_SHARED_ROWS = 1 << 16  # the kernels share out more rows than these among the threads themselves
+_PIECE_ROWS = 1 << 16  # the kernels share out more rows than these among the threads themselves
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,12 @@ class View:
             return [(self.native, int(self.ordinals[0]))] if len(self.ordinals) else []
         bounds = pairwise([0, *cuts.tolist(), len(self.ordinals)])
         return [(ArrowTable(self.table.slice(begin, end - begin)), int(self.ordinals[begin])) for begin, end in bounds]
+
+    def pieces(self) -> Iterator[View]:
+        """Cut the rows into pieces that the kernels read with one thread each."""
+        for begin in range(0, self.table.num_rows, _PIECE_ROWS):
+            rows = slice(begin, begin + _PIECE_ROWS)
+            yield View(self.columns, self.table.slice(begin, _PIECE_ROWS), self.ordinals[rows])
 
     def column(self, reading: Reading) -> pa.ChunkedArray:
         """Return a column, read that way."""
@@ -107,15 +113,19 @@ class Collectors:
         return tuple(dict.fromkeys(reading for collector in self for reading in collector.reads))
 
     def update(self, view: View) -> None:
-        """Add the rows of a table to every collector; of few rows, each thread takes some of the collectors."""
-        threads = _native.thread_count() if view.table.num_rows <= _SHARED_ROWS else 1
-        if threads == 1:
+        """Add the rows of a table to every collector.
+
+        Each thread takes some of the collectors, piece by piece; of few collectors each has all threads for its rows.
+        """
+        threads = _native.thread_count()
+        if threads == 1 or (view.table.num_rows > _PIECE_ROWS and len(self._by_key) < 2 * threads):
             for collector in self:
                 collector.update(view)
             return
         with ThreadPoolExecutor(threads) as pool:
-            for done in [pool.submit(collector.update, view) for collector in self]:
-                done.result()
+            for piece in view.pieces():
+                for done in [pool.submit(collector.update, piece) for collector in self]:
+                    done.result()
 
     def merge(self, other: Collectors) -> None:
         """Add what the collectors of another fit of the same features have seen."""
