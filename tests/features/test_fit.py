@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlops_runtime import _native
 from mlops_runtime.core.errors import ConfigError, EmptyInputError, IntegrityError, SchemaError
 from mlops_runtime.data import Column, Schema, open_source
 from mlops_runtime.features import (
@@ -119,6 +120,20 @@ def test_parts_fitted_in_threads_merge_to_the_program_of_the_whole():
     for other in others:
         first.merge(other)
     assert first.finish() == fit_program(SPEC, WHOLE, SCHEMA)
+
+
+def test_the_pieces_of_a_large_table_are_the_table_at_any_number_of_threads():
+    table = pa.concat_tables([WHOLE] * 300).slice(0, 2 * 65_536 + 1)
+    before = _native.thread_count()
+    try:
+        programs = []
+        for threads in (1, 2, 3):
+            _native.set_thread_count(threads)
+            programs.append(fit_program(SPEC, table, SCHEMA))
+    finally:
+        _native.set_thread_count(before)
+    assert programs[1] == programs[2] == programs[0]
+    assert programs[0].rows == table.num_rows
 
 
 def test_a_state_goes_on_after_its_journey():
