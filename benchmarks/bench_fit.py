@@ -28,7 +28,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from wide_table import CATEGORIES, NUMBERS, wide_table
+from wide_table import CATEGORIES, NUMBERS, plain_read, wide_table
 
 from mlops_runtime import _native
 from mlops_runtime._native import ArrowTable, Moments, QuantileSample, VocabularyCounter
@@ -106,7 +106,7 @@ def _measure(table: pa.Table, path: str, threads: int, *, rounds: int) -> Measur
             Contender("mlops_runtime", partial(ours, view, threads), threads, role="subject"),
             Contender("duckdb", _duckdb(table, threads), threads),
             polars.contender("polars", "fit", threads=threads, **arguments),
-            Contender("a plain read", _plain_read(table), role="floor"),
+            Contender("a plain read", plain_read(table), role="floor"),
         ]
         name = f"fit in memory, {table.num_rows:,} x {table.num_columns}, {threads} thread(s)"
         return measure(name, contenders, rounds=rounds, warmup=1, patience=1)
@@ -168,18 +168,6 @@ def _check(found: Found, other: Found) -> None:
     assert (found["distinct"], found["rows"]) == (other["distinct"], other["rows"])
     np.testing.assert_allclose(found["means"], other["means"], rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(found["medians"], other["medians"], rtol=0.05, atol=0.05)
-
-
-def _plain_read(table: pa.Table) -> Callable[[], None]:
-    chunks = [chunk for column in table.columns for chunk in column.chunks]
-    buffers = [buffer for chunk in chunks for buffer in chunk.buffers() if buffer is not None]
-    words = [np.frombuffer(buffer, np.int64, buffer.size // 8) for buffer in buffers]
-
-    def read() -> None:
-        for each in words:
-            each.sum()
-
-    return read
 
 
 if __name__ == "__main__":

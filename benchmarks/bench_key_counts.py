@@ -13,10 +13,9 @@ from functools import partial
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from wide_table import CATEGORIES, wide_table
+from wide_table import CATEGORIES, plain_read, wide_table
 
 from mlops_runtime import _native
 from mlops_runtime._native import ArrowTable, VocabularyCounter
@@ -54,7 +53,7 @@ def _measure(table: pa.Table, path: str, threads: int, *, rounds: int) -> Measur
             Contender("mlops_runtime", partial(ours, ArrowTable(table)), threads, role="subject"),
             *(Contender(name, run, threads) for name, run in peers.items()),
             polars.contender("polars", "count", threads=threads, categories=CATEGORIES),
-            Contender("a plain read", _plain_read(table), role="floor"),
+            Contender("a plain read", plain_read(table), role="floor"),
         ]
         name = f"key counts, {table.num_rows:,} x {len(CATEGORIES)}, {threads} thread(s)"
         return measure(name, contenders, rounds=rounds)
@@ -92,18 +91,6 @@ def _pyarrow(table: pa.Table) -> Found:
         counts = pc.value_counts(column).field("counts").to_numpy()
         found.append((len(counts) - bool(column.null_count), int(counts.sum()) - column.null_count))
     return found
-
-
-def _plain_read(table: pa.Table) -> Callable[[], None]:
-    chunks = [chunk for column in table.columns for chunk in column.chunks]
-    buffers = [buffer for chunk in chunks for buffer in chunk.buffers() if buffer is not None]
-    words = [np.frombuffer(buffer, np.int64, buffer.size // 8) for buffer in buffers]
-
-    def read() -> None:
-        for each in words:
-            each.sum()
-
-    return read
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-__all__ = ["CATEGORIES", "NUMBERS", "wide_table"]
+__all__ = ["CATEGORIES", "NUMBERS", "plain_read", "wide_table"]
 
 NUMBERS = tuple(f"x{j}" for j in range(13))
 CATEGORIES = tuple(f"c{j}" for j in range(26))
@@ -29,6 +31,19 @@ def wide_table(rows: int, seed: int = 0) -> pa.Table:
     for position, (name, size) in enumerate(zip(CATEGORIES, sizes, strict=True)):
         columns[name] = _categories(rng, rows, position, max(1, min(int(size), rows // 2)))
     return pa.table(columns)
+
+
+def plain_read(table: pa.Table) -> Callable[[], None]:
+    """Return the floor of what reads a table: it sums all its bytes, as whole words, once."""
+    chunks = [chunk for column in table.columns for chunk in column.chunks]
+    buffers = [buffer for chunk in chunks for buffer in chunk.buffers() if buffer is not None]
+    words = [np.frombuffer(buffer, np.int64, buffer.size // 8) for buffer in buffers]
+
+    def read() -> None:
+        for each in words:
+            each.sum()
+
+    return read
 
 
 def _numbers(rng: np.random.Generator, rows: int, position: int) -> pa.Array:
