@@ -8,7 +8,9 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -117,6 +119,58 @@ def postgresql() -> Iterator[sa.URL]:
         _as_postgres(*control, "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+class RedisServer:
+    """A real redis-server with an append-only file on a Unix socket; it can be killed and started again on its data."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.socket = folder / "redis.sock"
+        self.url = f"unix://{self.socket}"
+        self._command = ["redis-server", "--port", "0", "--unixsocket", self.socket, "--dir", folder, "--save", ""]
+        self._command += ["--appendonly", "yes", "--logfile", folder / "log", *options]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, patience_s: float = 30.0) -> None:
+        """Start it and wait until it answers: then its data are loaded."""
+        self._process = subprocess.Popen([*map(str, self._command)], stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + patience_s
+        while not self._answers():
+            assert self._process.poll() is None, f"redis-server ended: {self.socket.with_name('log').read_text()}"
+            assert time.monotonic() < deadline, f"redis-server did not answer within {patience_s:g} s"
+            time.sleep(0.01)
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as connection:
+            try:
+                connection.connect(str(self.socket))
+                connection.sendall(b"PING\r\n")
+                return connection.recv(64).startswith((b"+PONG", b"-NOAUTH"))
+            except OSError:
+                return False
+
+
+@pytest.fixture
+def make_redis() -> Iterator[Callable[..., RedisServer]]:
+    """Start Redis servers, each in a folder of its own, that end with the test. Arguments: more options."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("no redis-server — apt-get install -y --no-install-recommends redis-server")
+    with ExitStack() as stack:
+
+        def make(*options: str) -> RedisServer:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlrt-redis-")))
+            server = RedisServer(folder, *options)
+            stack.callback(server.kill)
+            server.start()
+            return server
+
+        yield make
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
