@@ -10,6 +10,7 @@
     ├── IntegrityError        bytes do not match their recorded digest
     ├── RegistryError         an unknown name, version or alias, or a conflicting change
     ├── PolicyError           a gate or an access rule refused (exit code 3)
+    ├── UnavailableError      a service that this one needs does not answer; trying again may help
     └── UnsupportedExport     a format cannot say what was to be exported to it
 
 A message says what was expected, what came, where, and what to do next; `problem` builds it in that order.
@@ -28,6 +29,7 @@ __all__ = [
     "RegistryError",
     "SchemaError",
     "ShapeError",
+    "UnavailableError",
     "UnsupportedExport",
     "problem",
 ]
@@ -77,6 +79,10 @@ class PolicyError(MlrtError):
     """A gate or an access rule refused."""
 
     exit_code = 3
+
+
+class UnavailableError(MlrtError):
+    """A service that this one needs does not answer; trying again may help."""
 
 
 class UnsupportedExport(MlrtError):
