@@ -116,6 +116,15 @@ class Source:
         parquet = [file for file in self._files if isinstance(file, ParquetFile)]
         return sum(file.all_groups - len(file.groups) for file in parquet)
 
+    def select(self, columns: Sequence[str]) -> Source:
+        """Return these files as a source of fewer columns, in this order, of the kinds they have here.
+
+        Raises SchemaError for a column that `schema` lacks.
+        """
+        rules = self._decision.decoded
+        request = replace(self._request, rules=rules, columns=self.schema.select(columns).names)
+        return Source(self._files, request, self._partitions, self._notes, self._on_bad_row, self._table)
+
     def batches(self, rows: int = _BATCH_ROWS) -> Iterator[Batch]:
         """Yield conformed rows, at most `rows` or about 16 MiB at a time; a thread decodes up to two batches ahead.
 
