@@ -19,10 +19,10 @@
 #include <vector>
 
 #include "core/errors.hpp"
+#include "core/xxh3.hpp"
 #include "kernels/encoder.hpp"
 #include "kernels/hash_tile.hpp"
 #include "kernels/key_block.hpp"
-#include "kernels/xxh3.hpp"
 
 namespace mlrt::hash {
 

@@ -12,8 +12,8 @@
 #include <cstdint>
 
 #include "core/isa.hpp"
+#include "core/xxh3.hpp"
 #include "kernels/text_block.hpp"
-#include "kernels/xxh3.hpp"
 
 namespace mlrt::hash_tile {
 

@@ -94,7 +94,7 @@ def hash_ids(columns: torch.Tensor, missing: torch.Tensor, *, buckets: int, seed
 
     columns: int64[k, N], contiguous, k of 1 or 2. missing: bool[k, N]. buckets: 1 to 2**31 - 1. seed: 0 to 2**64 - 1.
     Returns int64[N]: 0 where every part is missing, else 1 + the bucket.
-    Source: XXH3, `csrc/kernels/xxh3.hpp`; the multiply-shift reduction is Lemire (2019).
+    Source: XXH3, `csrc/core/xxh3.hpp`; the multiply-shift reduction is Lemire (2019).
     """
     import torch
 

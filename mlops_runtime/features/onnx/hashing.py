@@ -2,7 +2,7 @@
 
 A 64-bit word is an int64 tensor: additions and multiplications wrap, and shifts go through uint64, for which ONNX
 Runtime 1.20 has no other arithmetic. Source: Y. Collet, xxHash, doc/xxhash_spec.md 0.2.0 (2023); the names are those of
-`csrc/kernels/xxh3.hpp`.
+`csrc/core/xxh3.hpp`.
 """
 
 from __future__ import annotations
