@@ -45,6 +45,9 @@ class ParquetFile:
         self._stored_names = _named(self._schema, fields, stored.where)  # by the names that others know them by
         self.names = tuple(self._schema.names if fields is None else self._stored_names)
         self.groups: Sequence[int] = range(self.all_groups)
+        self._first_rows = tuple(itertools.accumulate((group.rows for group in self._groups), initial=0))
+        every = (item for group in self._groups for item in group.columns.items())
+        self._with_plain_pages = frozenset(name for name, column in every if column.has_plain_pages)
 
     @property
     def all_groups(self) -> int:
@@ -84,14 +87,22 @@ class ParquetFile:
         """
         return self._pieces(names, rows, settings().thread_count - 1)
 
-    def _pieces(self, names: Collection[str], rows: int, threads: int) -> Iterator[Piece]:
-        wanted = self._wanted(names)
+    def pieces_of(self, group: int, names: Collection[str], rows: int) -> Iterator[Piece]:
+        """Decode these columns of one row group in the calling thread, at most `rows` rows at a time."""
+        return self._pieces(names, rows, 1, [group])
+
+    def rows_of(self, group: int) -> range:
+        """Return the numbers, in the file, of the rows of a row group."""
+        return range(self._first_rows[group], self._first_rows[group + 1])
+
+    def _pieces(
+        self, names: Collection[str], rows: int, threads: int, groups: Sequence[int] | None = None
+    ) -> Iterator[Piece]:
+        wanted, chosen = self._wanted(names), self.groups if groups is None else groups
         with self.stored.open() as source, self._checked():
-            file = self._open(source, wanted)
-            first, group = 0, 0
-            for run in _runs(self.groups):
-                first += self._rows(range(group, run[0]))
-                group = run[-1] + 1
+            file = self._open(source, wanted, chosen)
+            for run in _runs(chosen):
+                first = self._first_rows[run[0]]
                 for table in self._decode(file, run, wanted, rows, first, threads):
                     yield Piece(table, first)
                     first += table.num_rows
@@ -103,7 +114,7 @@ class ParquetFile:
 
     def count(self) -> int:
         """Return the number of rows, skipped row groups included."""
-        return sum(group.rows for group in self._groups)
+        return self._first_rows[-1]
 
     def _wanted(self, names: Collection[str]) -> list[str]:
         wanted = frozenset(names)
@@ -117,11 +128,10 @@ class ParquetFile:
 
     def _is_dictionary(self, name: str) -> bool:
         """Whether a column holds texts by dictionary alone: one made of plain pages costs more than decoding them."""
-        found = [group.columns.get(self._stored_names[name]) for group in self._groups]
-        return is_text(self.type_of(name)) and not any(each is not None and each.has_plain_pages for each in found)
+        return is_text(self.type_of(name)) and self._stored_names[name] not in self._with_plain_pages
 
-    def _open(self, source: pa.NativeFile, names: Sequence[str]) -> pq.ParquetFile:
-        large = max((self._groups[group].size for group in self.groups), default=0) > _LARGE_GROUP_BYTES
+    def _open(self, source: pa.NativeFile, names: Sequence[str], groups: Sequence[int]) -> pq.ParquetFile:
+        large = max((self._groups[group].size for group in groups), default=0) > _LARGE_GROUP_BYTES
         here = self.stored.local is not None
         buffer = _BUFFER_BYTES if here else _REMOTE_BUFFER_BYTES
         return pq.ParquetFile(

@@ -19,6 +19,7 @@ from mlops_runtime.data.filters import matching_rows, may_match
 from mlops_runtime.data.finish import PartitionValues, finish
 from mlops_runtime.data.manifest import DataFile, Manifest, TableVersion
 from mlops_runtime.data.parquet_file import ParquetFile
+from mlops_runtime.data.part import Part, no_parts
 from mlops_runtime.data.prefetch import prefetched
 from mlops_runtime.data.schema import Schema
 
@@ -150,6 +151,35 @@ class Source:
             if batch.table.num_rows:
                 yield batch
 
+    def parts(self) -> tuple[Part, ...]:
+        """Return the row groups, in order, without those that `row_groups_skipped` counts and those without rows.
+
+        ConfigError when a file is not Parquet.
+        """
+        self._decision  # noqa: B018 - chooses the row groups
+        parts, start = [], 0
+        for index, file in enumerate(self._files):
+            if not isinstance(file, ParquetFile):
+                raise no_parts(file.stored.where)
+            groups = ((group, file.rows_of(group)) for group in file.groups)
+            parts += [Part(index, group, start + rows.start, len(rows)) for group, rows in groups if rows]
+            start += file.count()
+        return tuple(parts)
+
+    def part_batches(self, part: Part, rows: int = _BATCH_ROWS) -> Iterator[Batch]:
+        """Yield the conformed rows of one of `parts`, at most `rows` at a time, with one thread; see `batches`.
+
+        Safe to call from many threads at once, each with a part of its own.
+        """
+        decision, file = self._decision, self._files[part.file]
+        assert isinstance(file, ParquetFile)
+        wanted = frozenset(decision.decoded.names) - frozenset(self._partitions.schema.names)
+        with file.stored.unchanged():
+            for piece in file.pieces_of(part.group, wanted, rows):
+                start = part.first_row - file.rows_of(part.group).start
+                batch, _ = _with_ordinals(piece, start, file.stored.name)
+                yield self._finished(batch, part.file, piece.first_row)
+
     def read(self) -> Dataset:
         """Read everything that `batches` would yield, with the same schema and values, and the manifest.
 
@@ -197,14 +227,18 @@ class Source:
         return [name for name in file.names if name in wanted]
 
     def _conformed(self, rows: int) -> Iterator[tuple[Batch, tuple[BadRow, ...]]]:
+        for batch, bad, index, row in self._pieces(rows, self._decision.decoded.names, raw=False):
+            yield self._finished(batch, index, row), bad
+
+    def _finished(self, batch: Batch, index: int, row: int) -> Batch:
+        """Conform decoded rows of a file, of which the first is its row `row`, and keep those that meet the filters."""
         decision = self._decision
-        for batch, bad, index, row in self._pieces(rows, decision.decoded.names, raw=False):
-            where = self._files[index].stored.where
-            table = finish(batch.table, decision, self._partitions, index, where=where, first_row=row)
-            clean = replace(batch, table=table)
-            if decision.conditions:
-                clean = clean.filter(matching_rows(table, decision.conditions))
-            yield replace(clean, table=clean.table.select(list(decision.schema.names))), bad
+        where = self._files[index].stored.where
+        table = finish(batch.table, decision, self._partitions, index, where=where, first_row=row)
+        clean = replace(batch, table=table)
+        if decision.conditions:
+            clean = clean.filter(matching_rows(table, decision.conditions))
+        return replace(clean, table=clean.table.select(list(decision.schema.names)))
 
     def _raw(self, rows: int) -> Iterator[tuple[Batch, tuple[BadRow, ...]]]:
         for batch, bad, index, _ in self._pieces(rows, self._request.names, raw=True):
