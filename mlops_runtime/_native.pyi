@@ -5,10 +5,12 @@ Arrow in: every `update`, `encode` and `run` takes an `ArrowTable`, a zero-copy 
 All kernels release the GIL and split rows over the thread pool; results do not depend on the thread count or the ISA.
 """
 
-from typing import Literal, Protocol, final, overload, type_check_only
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol, final, overload, type_check_only
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Buffer
 
 @type_check_only
 class SupportsArrowStream(Protocol):
@@ -302,6 +304,114 @@ class SparsePlan:
     def run(
         self, table: ArrowTable, out: NDArray[np.int32] | None = None, *, dtype: Literal["int32"]
     ) -> NDArray[np.int32]: ...
+
+@final
+class Rows:
+    """Rows of one width, row-major: in memory, where they can be written, or in a verified mapped file."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        """Raises TypeError: `allocate` or `map` them."""
+
+    @staticmethod
+    def allocate(rows: int, row_bytes: int) -> Rows:
+        """Return rows of zeros in huge pages. row_bytes: a multiple of 8, at most 2**30. ValueError otherwise."""
+
+    @staticmethod
+    def map(
+        path: str,
+        file_bytes: int,
+        row_bytes: int,
+        rows: int,
+        block_rows: int,
+        offsets: NDArray[np.int64],
+        hashes: NDArray[np.uint64],
+    ) -> Rows:
+        """Map a regular file for reading, once every byte of it was compared with its hash, on all threads.
+
+        block_rows: a power of two. offsets: int64[k], where each block begins, ascending multiples of 8. hashes:
+        uint64[k + 1], `hash_bytes` of each block; last, of all other bytes of the file, joined. The file is held by a
+        shared flock, and stays whole when it is deleted. ValueError when the file is not what is said, OSError when it
+        cannot be opened; a symbolic link cannot.
+        """
+
+    @property
+    def rows(self) -> int: ...
+    @property
+    def row_bytes(self) -> int: ...
+    @property
+    def blocks(self) -> list[NDArray[np.uint8]]:
+        """The rows where they lie, read-only: uint8[n, row_bytes] for each block, of which memory has one."""
+
+    def write(self, start: int, offsets: list[int], arrays: Sequence[NDArray[Any]]) -> None:
+        """Fill the rows from `start` on: row i of each array becomes the bytes at its offset; all other bytes become 0.
+
+        arrays: C-contiguous, of as many rows each; they may not overlap in a row. ValueError otherwise, or when the
+        rows are a file's. One writer at a time, and no reader of these rows.
+        """
+
+def hash_bytes(data: Buffer) -> int:
+    """Return XXH3-64 (seed 0) of the bytes of a contiguous buffer. ValueError when it is not contiguous."""
+
+class Order:
+    """Which row comes at which position of an epoch, computed from the position: nothing is stored for an epoch.
+
+    Any part can be asked for at any time. Keys are two halves of 64 bits: another key, another order.
+    """
+
+    @property
+    def size(self) -> int:
+        """Positions."""
+
+    @property
+    def bound(self) -> int:
+        """Every row is in [0, bound)."""
+
+    def rows(self, start: int, count: int) -> NDArray[np.int64]:
+        """Return int64[count], the rows at [start, start + count). ValueError unless these are in [0, size]."""
+
+@final
+class Sequential(Order):
+    """The rows as they come."""
+
+    def __init__(self, size: int) -> None:
+        """ValueError for a size below 0."""
+
+@final
+class Permutation(Order):
+    """Every row of [0, size) once, in an order that the key chooses; `csrc/kernels/permutation.hpp` specifies it."""
+
+    def __init__(self, size: int, key_low: int, key_high: int = 0) -> None:
+        """0 <= size <= 2**62. ValueError otherwise."""
+
+@final
+class Subset(Order):
+    """An order over some rows, of a split or a filter: rows[the row that `inner` gives]."""
+
+    def __init__(self, rows: NDArray[np.int64], inner: Order) -> None:
+        """rows: int64[m], 0 or more; copied. ValueError when inner.bound > m."""
+
+@final
+class WeightedDraws(Order):
+    """`size` rows drawn with replacement, each in proportion to its weight; never one of weight 0."""
+
+    def __init__(self, weights: NDArray[np.float64], size: int, key_low: int, key_high: int = 0) -> None:
+        """weights: float64[rows], finite, none below 0, of a finite sum above 0. ValueError otherwise.
+
+        Takes 16 to 24 bytes a row; a draw takes 3 steps of a search on average, whatever the weights.
+        """
+
+    def with_key(self, key_low: int, key_high: int = 0) -> WeightedDraws:
+        """Return the draws of another key; they share what the weights decide."""
+
+@final
+class StratifiedOrder(Order):
+    """Every row once; after any k positions a stratum of m of the n rows has had k * m / n of them, to within one."""
+
+    def __init__(self, strata: NDArray[np.int64], key_low: int, key_high: int = 0) -> None:
+        """strata: int64[n], each row's, numbers of [0, n), n < 2**31. ValueError otherwise. Takes 12 bytes a row."""
+
+    def with_key(self, key_low: int, key_high: int = 0) -> StratifiedOrder:
+        """Return the order of another key; it shares what the strata decide."""
 
 def hash_values(table: ArrowTable, columns: list[int], seed: int) -> NDArray[np.uint64]:
     """Return XXH3-64 of each row's key: of a string its UTF-8 bytes, of an integer its 8 little-endian bytes.

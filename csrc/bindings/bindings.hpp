@@ -32,7 +32,10 @@ void bind_arrow(py::module_& module);
 void bind_counters(py::module_& module);
 void bind_encoders(py::module_& module);
 void bind_expressions(py::module_& module);
+void bind_joins(py::module_& module);
+void bind_rows(py::module_& module);
 void bind_runtime(py::module_& module);
+void bind_sampling(py::module_& module);
 void bind_statistics(py::module_& module);
 
 // What a Vocabulary holds, null for None; TypeError for anything else.

@@ -1,3 +1,5 @@
+#include <system_error>
+
 #include "bindings/bindings.hpp"
 #include "core/isa.hpp"
 #include "core/threads.hpp"
@@ -12,6 +14,8 @@ void translate(std::exception_ptr thrown) {
     // Imported here, not at load time: the module itself depends on nothing.
     const py::object type = py::module_::import("mlops_runtime.core.errors").attr("ConfigError");
     py::set_error(type, error.what());
+  } catch (const std::system_error& error) {
+    PyErr_SetObject(PyExc_OSError, py::make_tuple(error.code().value(), std::string(error.what())).ptr());
   }
 }
 

@@ -1,0 +1,1 @@
+"""What a block of a file is recognised by."""
