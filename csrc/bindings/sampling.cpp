@@ -1,0 +1,95 @@
+#include "bindings/bindings.hpp"
+#include "kernels/orders.hpp"
+#include "kernels/permutation.hpp"
+
+namespace mlrt::bindings {
+namespace {
+
+using order::Order;
+using permutation::Word;
+using stratified::StratifiedOrder;
+using weighted::Draws;
+
+template <class T>
+using Shared = std::shared_ptr<T>;
+
+// A kind of order: Python hands it to whatever takes an Order.
+template <class T>
+py::class_<T, Order, Shared<T>> order_class(py::module_& module, const char* name, const char* doc) {
+  return final_class<T, Order, Shared<T>>(module, name, doc);
+}
+
+Array<std::int64_t> rows_of(const Order& order, std::int64_t start, std::int64_t count) {
+  order::require(order, start, count);
+  Array<std::int64_t> result = new_array<std::int64_t>({count});
+  std::int64_t* const data = result.mutable_data();
+  {
+    const py::gil_scoped_release release;
+    order.rows(start, count, data);
+  }
+  return result;
+}
+
+Shared<order::Subset> subset(const Array<std::int64_t>& rows, Shared<Order> inner) {
+  return std::make_shared<order::Subset>(to_vector(rows, "rows"), std::move(inner));
+}
+
+// The values of an array that has one dimension.
+template <class T>
+const T* flat(const Array<T>& array, const char* name) {
+  if (array.ndim() == 1) return array.data();
+  throw std::invalid_argument(problem(name, "one dimension", std::to_string(array.ndim()), "pass a flat array"));
+}
+
+Shared<Draws> weighted_draws(const Array<double>& weights, std::int64_t size, Word key_low, Word key_high) {
+  const double* const values = flat(weights, "weights");
+  const std::int64_t rows = weights.size();
+  const py::gil_scoped_release release;
+  return std::make_shared<Draws>(std::make_shared<weighted::Table>(values, rows), size, key_low, key_high);
+}
+
+Shared<StratifiedOrder> stratified_order(const Array<std::int64_t>& strata, Word key_low, Word key_high) {
+  const std::int64_t* const values = flat(strata, "strata");
+  const std::int64_t rows = strata.size();
+  const py::gil_scoped_release release;
+  return std::make_shared<StratifiedOrder>(std::make_shared<stratified::Table>(values, rows), key_low, key_high);
+}
+
+void bind_orders(py::module_& module) {
+  py::class_<Order, Shared<Order>>(module, "Order", "Which row comes at which position of an epoch.",
+                                   py::metaclass(reinterpret_cast<PyObject*>(&PyType_Type)))
+      .def_property_readonly("size", &Order::size)
+      .def_property_readonly("bound", &Order::bound)
+      .def("rows", &rows_of, py::arg("start"), py::arg("count"));
+  order_class<order::Sequential>(module, "Sequential", "The rows as they come.")
+      .def(py::init<std::int64_t>(), py::arg("size"));
+  order_class<order::Subset>(module, "Subset", "An order over some rows.")
+      .def(py::init(&subset), py::arg("rows").noconvert(), py::arg("inner"));
+  order_class<permutation::Permutation>(module, "Permutation", "Every row once, in an order that a key chooses.")
+      .def(py::init<std::int64_t, Word, Word>(), py::arg("size"), py::arg("key_low"), py::arg("key_high") = 0);
+  order_class<Draws>(module, "WeightedDraws", "Rows drawn with replacement, in proportion to weights.")
+      .def(py::init(&weighted_draws), py::arg("weights").noconvert(), py::arg("size"), py::arg("key_low"),
+           py::arg("key_high") = 0)
+      .def(
+          "with_key",
+          [](const Draws& draws, Word key_low, Word key_high) {
+            return std::make_shared<Draws>(draws.table(), draws.size(), key_low, key_high);
+          },
+          py::arg("key_low"), py::arg("key_high") = 0);
+  order_class<StratifiedOrder>(module, "StratifiedOrder", "Every row once, each stratum in its proportion all the way.")
+      .def(py::init(&stratified_order), py::arg("strata").noconvert(), py::arg("key_low"), py::arg("key_high") = 0)
+      .def(
+          "with_key",
+          [](const StratifiedOrder& order, Word key_low, Word key_high) {
+            return std::make_shared<StratifiedOrder>(order.table(), key_low, key_high);
+          },
+          py::arg("key_low"), py::arg("key_high") = 0);
+}
+
+}  // namespace
+
+void bind_sampling(py::module_& module) {
+  bind_orders(module);
+}
+
+}  // namespace mlrt::bindings

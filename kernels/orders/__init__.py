@@ -1,0 +1,1 @@
+"""Orders of an epoch: the oracle of `WeightedDraws`, `StratifiedOrder` and `Subset`."""

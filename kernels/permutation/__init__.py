@@ -1,0 +1,1 @@
+"""The keyed permutation: the oracle of `Permutation`."""
