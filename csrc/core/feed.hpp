@@ -44,8 +44,8 @@ struct Sizes {
 class Ring {
  public:
   // given: buffers to fill, alive as long as the ring; none: the ring allocates its own.
-  Ring(const Sizes& sizes, const std::vector<std::byte*>& given, Fill fill)
-      : sizes_(sizes), fill_(std::move(fill)), allocates_(given.empty()), free_(given), places_(sizes.ahead) {}
+  Ring(const Sizes& sizes, const std::vector<std::byte*>& given)
+      : sizes_(sizes), allocates_(given.empty()), free_(given), places_(sizes.ahead) {}
 
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
@@ -56,7 +56,7 @@ class Ring {
   }
 
   // The life of one thread.
-  void work() {
+  void work(const Fill& fill) {
     std::unique_lock lock(mutex_);
     while (true) {
       may_claim_.wait(lock, [this] { return is_over() || has_room(); });
@@ -68,7 +68,7 @@ class Ring {
         free_.pop_back();
       }
       lock.unlock();
-      std::exception_ptr error = filled(batch, buffer);
+      std::exception_ptr error = filled(fill, batch, buffer);
       lock.lock();
       place(batch) = {buffer, true, std::move(error)};
       may_take_.notify_all();
@@ -124,10 +124,10 @@ class Ring {
     return static_cast<std::size_t>(claimed_ - taken_) < sizes_.ahead && (allocates_ || !free_.empty());
   }
 
-  std::exception_ptr filled(std::int64_t batch, std::byte*& buffer) {
+  std::exception_ptr filled(const Fill& fill, std::int64_t batch, std::byte*& buffer) {
     try {
       if (buffer == nullptr) buffer = static_cast<std::byte*>(allocate(sizes_.buffer_bytes).release());
-      fill_(batch, buffer);
+      fill(batch, buffer);
     } catch (...) {
       return std::current_exception();
     }
@@ -135,7 +135,6 @@ class Ring {
   }
 
   const Sizes sizes_;
-  const Fill fill_;
   const bool allocates_;
   std::mutex mutex_;
   std::condition_variable may_claim_;
@@ -173,13 +172,13 @@ class Lease {
 
 class Feed {
  public:
-  Feed(const Sizes& sizes, const std::vector<std::byte*>& given, Fill fill)
-      : ring_(std::make_shared<Ring>(sizes, given, std::move(fill))), born_(forks()) {
+  // fill: held by the threads alone, so that what it reads goes with them and not with the last lease.
+  Feed(const Sizes& sizes, const std::vector<std::byte*>& given, const Fill& fill)
+      : ring_(std::make_shared<Ring>(sizes, given)), born_(forks()) {
     const std::size_t threads = std::min(sizes.threads, sizes.ahead);
     threads_.reserve(threads);
     try {
-      while (threads_.size() < threads)
-        threads_.emplace_back([ring = ring_] { ring->work(); });
+      while (threads_.size() < threads) threads_.emplace_back([ring = ring_, fill] { ring->work(fill); });
     } catch (const std::system_error&) {
       if (threads_.empty()) throw;  // a limit on threads costs speed only, as long as there is one
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 _FLAGS = ["-std=c++20", "-O1", "-g", "-pthread", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
-_LIVES = 1000
+_LIVES = 300
 
 
 @pytest.mark.timeout(0)  # the subprocesses have limits of their own
