@@ -349,7 +349,7 @@ class Rows:
         rows are a file's. One writer at a time, and no reader of these rows.
         """
 
-def hash_bytes(data: Buffer) -> int:
+def hash_bytes(data: Buffer | NDArray[Any]) -> int:
     """Return XXH3-64 (seed 0) of the bytes of a contiguous buffer. ValueError when it is not contiguous."""
 
 class Order:
@@ -412,6 +412,97 @@ class StratifiedOrder(Order):
 
     def with_key(self, key_low: int, key_high: int = 0) -> StratifiedOrder:
         """Return the order of another key; it shares what the strata decide."""
+
+@final
+class OnlineFormat:
+    """What the rows of an online store look like; `csrc/core/online_format.hpp` says how they lie in a file."""
+
+    def __init__(self, parts: str, numbers: int, texts: int, seed: int) -> None:
+        """parts: `i` (a whole number) or `t` (a text) for each column of the key. ValueError for anything else."""
+
+    def encode(self, keys: ArrowTable | Sequence[Any]) -> list[bytes | None]:
+        """Return the bytes of each key, None for one that is missing; keys as in `OnlineVersion.read`."""
+
+@final
+class OnlineSegment:
+    """Rows of an online store in a mapped file."""
+
+    def __init__(self, format: OnlineFormat, path: str, bytes: int, digest: int) -> None:
+        """Map the file and check every byte of it. ValueError when it is not what is said, OSError as for open."""
+
+    @property
+    def rows(self) -> int: ...
+    def count(self, format: OnlineFormat, keys: ArrowTable | Sequence[Any]) -> int:
+        """Return how many rows are of these keys; keys as in `OnlineVersion.read`."""
+
+    def write_without(
+        self, format: OnlineFormat, keys: ArrowTable | Sequence[Any], descriptor: int
+    ) -> tuple[int, int, int]:
+        """Write the rows of other keys to an empty file; return as `merge_online_segments`."""
+
+def merge_online_segments(
+    format: OnlineFormat, segments: Sequence[OnlineSegment], descriptor: int
+) -> tuple[int, int, int]:
+    """Write the newest row of each key to an empty file; return its rows, bytes and digest. OSError as for write.
+
+    segments: newest first.
+    """
+
+@final
+class OnlineVersion:
+    """The segments of an online store, newest first, while its manifest is the current one."""
+
+    def __init__(self, format: OnlineFormat, segments: Sequence[OnlineSegment], descriptor: int, path: str) -> None:
+        """descriptor: of the manifest, which was found at `path`; it is duplicated. OSError when it cannot be."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the manifest still is the file of its name."""
+
+    @overload
+    def read(
+        self, keys: ArrowTable | Sequence[Any], oldest: int, newest: int
+    ) -> (
+        tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.uint8]] | None
+    ): ...
+    @overload
+    def read(
+        self, keys: ArrowTable | Sequence[Any], oldest: NDArray[np.int64], newest: NDArray[np.int64]
+    ) -> (
+        tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.uint8]] | None
+    ):
+        """Return found, event, numbers, text_offsets and text_bytes of `OnlineRows`; None when it is not current.
+
+        keys: a table of the parts, int64 and utf8; or a sequence of keys, each a tuple of the parts, or the one part;
+        None, or a part that is None or the empty text, is never found. oldest, newest: bounds of a row's event time and
+        of the moment from which it is available, for all keys or (int64[n]) for each. TypeError for keys of another kind,
+        ValueError for those above 65,536 bytes.
+        """
+
+@final
+class OnlineBuilder:
+    """Of rows that come in any order, the newest of each key, in memory."""
+
+    def __init__(self, format: OnlineFormat) -> None: ...
+    def add(self, table: ArrowTable, event: NDArray[np.int64], known: NDArray[np.int64], base: OnlineVersion) -> None:
+        """Take rows that replace those of `base` with the same key.
+
+        table: the parts of the key (int64, utf8), the numbers (float64) and the texts (utf8). event, known: int64[rows],
+        the least int64 where a row has none. ValueError for other columns; then some rows may have been taken.
+        """
+
+    @property
+    def rows(self) -> int: ...
+    @property
+    def incomplete(self) -> int:
+        """How many rows had no key or no time."""
+
+    @property
+    def bytes(self) -> int:
+        """Memory taken."""
+
+    def write(self, format: OnlineFormat, descriptor: int) -> tuple[int, int, int]:
+        """Write the rows to an empty file; return as `merge_online_segments`."""
 
 def hash_values(table: ArrowTable, columns: list[int], seed: int) -> NDArray[np.uint64]:
     """Return XXH3-64 of each row's key: of a string its UTF-8 bytes, of an integer its 8 little-endian bytes.
