@@ -18,7 +18,8 @@ from starlette.types import ASGIApp
 
 from mlops_runtime import __version__
 from mlops_runtime.core.clock import monotonic_s
-from mlops_runtime.core.errors import CapacityError, DataError
+from mlops_runtime.core.errors import CapacityError, DataError, UnavailableError
+from mlops_runtime.core.logs import get_logger
 from mlops_runtime.serving.body import header_bytes, read_body, request_coding
 from mlops_runtime.serving.content import choose_coding, compress, decompress
 from mlops_runtime.serving.envelope import Envelope
@@ -30,6 +31,8 @@ from mlops_runtime.serving.versions import ServedVersion
 
 __all__ = ["create_app"]
 
+_log = get_logger("serving")
+
 
 def create_app(service: Service) -> ASGIApp:
     """Build the ASGI application of one service."""
@@ -39,6 +42,7 @@ def create_app(service: Service) -> ASGIApp:
             HTTPException: _http_error,
             DataError: _bad_request,
             CapacityError: _too_large,
+            UnavailableError: _unavailable,
             ClientDisconnect: _gone,
             Exception: _failure,
         },
@@ -248,6 +252,12 @@ async def _bad_request(_: Request, error: Exception) -> Response:
 
 async def _too_large(_: Request, error: Exception) -> Response:
     return _error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error))
+
+
+async def _unavailable(_: Request, error: Exception) -> Response:
+    _log.error("request failed: %s", error)
+    message = "what the inputs are read from does not answer — try again"
+    return _error(HTTPStatus.SERVICE_UNAVAILABLE, message, {"Retry-After": "1"})
 
 
 async def _gone(_: Request, __: Exception) -> Response:

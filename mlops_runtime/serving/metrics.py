@@ -16,6 +16,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from mlops_runtime.serving.inference import Outcome
 from mlops_runtime.serving.models import ModelTable
+from mlops_runtime.serving.online import Lookup
 from mlops_runtime.serving.routing import Split
 from mlops_runtime.serving.versions import ServedVersion
 
@@ -56,6 +57,19 @@ class Metrics:
             buckets=_BUCKETS_S,
             registry=self._registry,
         )
+        self._online_rows = Counter(
+            "mlrt_online_rows",
+            "Rows asked of online stores, by whether they were found, missing or expired",
+            ["model", "version", "view", "result"],
+            registry=self._registry,
+        )
+        self._online_reads = Histogram(
+            "mlrt_online_read_seconds",
+            "Reads of online stores, one a request and view",
+            ["model", "version", "view"],
+            buckets=_BUCKETS_S,
+            registry=self._registry,
+        )
 
     def answered(self, outcome: Outcome) -> None:
         """Count one answered inference request."""
@@ -74,6 +88,14 @@ class Metrics:
         ):
             self._triton[f"nv_inference_{name}"][labels] += amount
         self._latency.labels(outcome.served.name, outcome.served.version).observe(total_s)
+        for lookup in outcome.lookups:
+            self._looked_up((outcome.served.name, outcome.served.version, lookup.view), lookup)
+
+    def _looked_up(self, labels: tuple[str, str, str], lookup: Lookup) -> None:
+        missing = lookup.rows - lookup.found - lookup.expired
+        for result, rows in (("found", lookup.found), ("missing", missing), ("expired", lookup.expired)):
+            self._online_rows.labels(*labels, result).inc(rows)
+        self._online_reads.labels(*labels).observe(lookup.seconds)
 
     def failed(self, served: ServedVersion, reason: FailureReason) -> None:
         """Count one failed inference request, against the version that was asked for, else the stable one."""

@@ -27,7 +27,7 @@ class Answer:
     model: str
     version: str
     id: str
-    parameters: Mapping[str, str]
+    parameters: Mapping[str, str | int]
     outputs: Mapping[str, NDArray[Any] | list[str]]
 
 

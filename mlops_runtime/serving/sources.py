@@ -8,6 +8,7 @@ claims@production       whatever the alias points at, with its canary; polled
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Protocol
 from mlops_runtime.core.clock import monotonic_s
 from mlops_runtime.core.errors import ConfigError, MlrtError
 from mlops_runtime.core.logs import get_logger
+from mlops_runtime.features.online import OnlineStore
 from mlops_runtime.registry import Bundle, Registry, Route, Version
 from mlops_runtime.serving.routing import Split
 from mlops_runtime.serving.versions import ServedVersion
@@ -45,17 +47,19 @@ class FixedSource:
     name: str
     version: str
     bundle: Bundle
+    stores: Sequence[OnlineStore]
 
     def read(self, current: Split | None) -> Split:
         """Load the bundle once."""
-        return current or Split(ServedVersion.load(self.name, self.version, self.bundle))
+        return current or Split(ServedVersion.load(self.name, self.version, self.bundle, self.stores))
 
 
 class AliasSource:
     """A registry alias and its canary. Versions that stay in the route stay loaded, with their drift state."""
 
-    def __init__(self, registry: Registry, name: str, alias: str) -> None:
+    def __init__(self, registry: Registry, name: str, alias: str, stores: Sequence[OnlineStore]) -> None:
         self.name = name
+        self._stores = stores
         self._registry = registry
         self._alias = alias
         self._route: Route | None = None
@@ -97,22 +101,25 @@ class AliasSource:
         if known is not None and known.version == str(version.version):
             return known
         bundle = self._registry.open(f"{self.name}@{version.version}")
-        return ServedVersion.load(self.name, str(version.version), bundle)
+        return ServedVersion.load(self.name, str(version.version), bundle, self._stores)
 
 
-def open_source(text: str) -> Source:
-    """Understand one argument of `mlrt serve`. Raises MlrtError when there is no such bundle, version or alias."""
+def open_source(text: str, stores: Sequence[OnlineStore]) -> Source:
+    """Understand one argument of `mlrt serve`. stores: where the model's inputs may come from.
+
+    Raises MlrtError when there is no such bundle, version or alias.
+    """
     name, equals, place = text.rpartition("=")
     if equals and Path(place).is_dir():
-        return FixedSource(name, "1", Bundle.open(place))
+        return FixedSource(name, "1", Bundle.open(place), stores)
     if Path(text).is_dir():
         bundle = Bundle.open(text)
-        return FixedSource(bundle.manifest.name, "1", bundle)
+        return FixedSource(bundle.manifest.name, "1", bundle, stores)
     name, at, selector = text.partition("@")
     if not at or not selector:
         raise ConfigError(f"serve: expected a bundle directory or NAME@ALIAS, got {text!r} — see `mlrt registry list`")
     registry = Registry()
     if selector.isdigit():
         version = registry.resolve(text)
-        return FixedSource(name, str(version.version), registry.open(text))
-    return AliasSource(registry, name, selector)
+        return FixedSource(name, str(version.version), registry.open(text), stores)
+    return AliasSource(registry, name, selector, stores)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from mlops_runtime.data import conform
+from mlops_runtime.features.online import OnlineStore
 from mlops_runtime.registry import Bundle, Manifest, Model, Scores
 from mlops_runtime.serving.example import example_request
+from mlops_runtime.serving.online import Lookup, OnlineInputs
 from mlops_runtime.serving.request import InferRequest, RequestLimits, parse_request
 from mlops_runtime.serving.response import Answer
 from mlops_runtime.serving.signature import Signature, TensorSpec
@@ -29,17 +32,21 @@ class ServedVersion:
     version: str
     model: Model
     signature: Signature
+    online: OnlineInputs
     watch: DriftWatch
 
     @classmethod
-    def load(cls, name: str, version: str, bundle: Bundle) -> ServedVersion:
+    def load(cls, name: str, version: str, bundle: Bundle, stores: Sequence[OnlineStore]) -> ServedVersion:
         """Load a verified bundle and score one typical row, uncounted: nothing is set up while a client waits.
 
-        Raises MlrtError when a part of the bundle cannot be used, or when it cannot score that row.
+        stores: where inputs may come from that a request does not carry.
+        Raises MlrtError when a part of the bundle cannot be used, when it cannot score that row, or when a store does
+        not fit it.
         """
         model = Model.load(bundle)
         watch = DriftWatch(bundle.baseline, model.classes)
-        served = cls(name, version, model, _signature(bundle.manifest), watch)
+        online = OnlineInputs(stores, model.schema)
+        served = cls(name, version, model, _signature(bundle.manifest), online, watch)
         request = parse_request(json.dumps(example_request(bundle)).encode(), None, RequestLimits())
         model.score_conformed(served.inputs(request))
         return served
@@ -55,10 +62,14 @@ class ServedVersion:
         self.signature.refuse_missing(table)
         return table
 
-    def answer(self, scores: Scores, request_id: str) -> Answer:
-        """Name what was scored: outputs, and the digests of the bundle and the feature program that made them."""
+    def answer(self, scores: Scores, request_id: str, lookups: Sequence[Lookup]) -> Answer:
+        """Name what was scored: outputs, the digests of the bundle and the program that made them, and rows found."""
         outputs: dict[str, Any] = {"label": scores.label, "probability": scores.probability}
-        parameters = {"bundle_digest": self.digest, "program_digest": self.model.program.digest}
+        parameters: dict[str, str | int] = {
+            "bundle_digest": self.digest,
+            "program_digest": self.model.program.digest,
+            **{f"online_found_{lookup.view}": lookup.found for lookup in lookups},
+        }
         return Answer(self.name, self.version, request_id, parameters, outputs)
 
     def verdict(self) -> dict[str, Any]:
@@ -73,13 +84,16 @@ class ServedVersion:
             "versions": versions,
             "platform": _PLATFORM,
             "inputs": [
-                {
-                    "name": spec.name,
-                    "datatype": spec.datatype,
-                    "shape": list(spec.shape),
-                    "parameters": {"nullable": spec.nullable},
-                }
-                for spec in self.signature.inputs
+                *(
+                    {
+                        "name": spec.name,
+                        "datatype": spec.datatype,
+                        "shape": list(spec.shape),
+                        "parameters": self._about(spec),
+                    }
+                    for spec in self.signature.inputs
+                ),
+                *self.online.key_metadata(),
             ],
             "outputs": [
                 {"name": spec.name, "datatype": spec.datatype, "shape": list(spec.shape)}
@@ -92,6 +106,10 @@ class ServedVersion:
                 "classes": list(self.model.classes),
             },
         }
+
+    def _about(self, spec: TensorSpec) -> dict[str, Any]:
+        view = self.online.view_of(spec.name)
+        return {"nullable": spec.nullable} if view is None else {"nullable": spec.nullable, "online_view": view}
 
 
 def _signature(manifest: Manifest) -> Signature:

@@ -74,7 +74,6 @@ class RowPacking:
         heads = self._checked([value[:size] for value in whole], np.fromiter(map(len, whole), np.int64, len(whole)))
         event, known = heads["event"].astype(np.int64) ^ _SIGN, heads["known"].astype(np.int64) ^ _SIGN
         found = (event != MISSING_TIME) & holds(event, known)
-        event[~found] = MISSING_TIME
         numbers = np.array(heads["numbers"], np.float64)
         numbers[~found] = np.nan
         lengths = np.where(found[:, None], heads["lengths"], 0).astype(np.int64)

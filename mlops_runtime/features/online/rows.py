@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mlops_runtime.data import conform
 from mlops_runtime.features.online.view import OnlineView
+from mlops_runtime.features.tables import MISSING_TIME
 
 __all__ = ["OnlineRows"]
 
@@ -19,8 +20,8 @@ __all__ = ["OnlineRows"]
 class OnlineRows:
     """The newest rows of n keys, at one moment.
 
-    found: bool[n], whether the key has a row that still holds. event: int64[n], since when its values hold, in
-    microseconds since 1970; the least int64 where there is none, which is numpy's NaT. numbers: float64[n, F],
+    found: bool[n], whether the key has a row that still holds. event: int64[n], since when the values of its row hold,
+    or held, in microseconds since 1970; the least int64, numpy's NaT, where it has no row. numbers: float64[n, F],
     row-major, the features of kind number in the view's order, NaN where missing. text_bytes: the UTF-8 of every other
     feature of every row, one feature after another; text_offsets: int64[T, n+1], where in it a feature's texts begin
     and end; nothing between means missing.
@@ -43,6 +44,12 @@ class OnlineRows:
 
     def __len__(self) -> int:
         return len(self.found)
+
+    @property
+    def expired(self) -> NDArray[np.bool_]:
+        """Which keys have a row that is not found: its values hold no more, or were not known yet; bool[n]."""
+        expired: NDArray[np.bool_] = ~self.found & (self.event != MISSING_TIME)
+        return expired
 
     @property
     def texts(self) -> dict[str, pa.Array]:
