@@ -102,8 +102,58 @@ inline void run(const Network& network, std::int64_t start, std::int64_t count, 
 }
 }  // namespace scalar
 
-inline Run select(Isa) {
-  return scalar::run;
+#if MLRT_X86
+constexpr std::int64_t kTileRows = 256;  // a multiple of what a level takes at a time
+
+// The digits of `count` positions from `start` on; up to the end of the tile, any digits.
+inline void split(const Network& network, Word start, std::int64_t count, Word* lefts, Word* rights) {
+  Word left = start / network.right, right = start % network.right;
+  for (std::int64_t i = 0; i < count;) {
+    const auto same = static_cast<std::int64_t>(std::min(network.right - right, static_cast<Word>(count - i)));
+    for (const std::int64_t end = i + same; i < end; ++i) {
+      lefts[i] = left;
+      rights[i] = right++;
+    }
+    ++left;
+    right = 0;
+  }
+  std::fill(lefts + count, lefts + kTileRows, 0);
+  std::fill(rights + count, rights + kTileRows, 0);
+}
+
+MLRT_REGION_AVX2
+namespace avx2 {
+constexpr int kLanes = 4, kVectors = 4;
+using V = Word __attribute__((vector_size(32)));
+inline V product(V a, V b) {
+  return reinterpret_cast<V>(_mm256_mul_epu32(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+}
+inline V wrap(V x, V modulus) {
+  const __m256i is_below = _mm256_cmpgt_epi64(reinterpret_cast<__m256i>(modulus), reinterpret_cast<__m256i>(x));
+  return x - (~reinterpret_cast<V>(is_below) & modulus);
+}
+#include "kernels/permutation_lanes.inc"
+}  // namespace avx2
+MLRT_REGION_END
+
+MLRT_REGION_AVX512
+namespace avx512 {
+constexpr int kLanes = 8, kVectors = 4;
+using V = Word __attribute__((vector_size(64)));
+inline V product(V a, V b) {
+  return reinterpret_cast<V>(_mm512_maskz_mul_epu32(0xff, reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
+}
+inline V wrap(V x, V modulus) {
+  return reinterpret_cast<V>(
+      _mm512_maskz_min_epu64(0xff, reinterpret_cast<__m512i>(x), reinterpret_cast<__m512i>(x - modulus)));
+}
+#include "kernels/permutation_lanes.inc"
+}  // namespace avx512
+MLRT_REGION_END
+#endif
+
+inline Run select(Isa isa) {
+  return MLRT_SELECT(isa, run);
 }
 
 class Permutation final : public order::Order {

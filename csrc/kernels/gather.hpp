@@ -1,0 +1,135 @@
+// gather: rows by their ordinals, wherever they lie, as one dense array for each field.
+//   out_f[i] = the bytes [offset_f, offset_f + bytes_f) of row rows[i]
+// Input   a RowView, ordinals in any order and as often as one likes, fields that lie within a row.
+// Output  for each field bytes_f · count bytes, one row behind the other: a C-contiguous [count, width] array.
+// Error   0: bytes are moved. Throws std::invalid_argument for an ordinal of no row, before anything is written.
+// Cost    the lines that a row touches, read once. Their misses are what takes the time: those of the rows to come are
+//         asked for kAhead rows before. Memory in small pages misses the TLB as well, which costs as much again.
+// Levels  how wide the pieces of a row are moved.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "core/aligned.hpp"
+#include "core/errors.hpp"
+#include "core/isa.hpp"
+#include "core/row_view.hpp"
+#include "core/threads.hpp"
+
+namespace mlrt::gather {
+
+struct Field {
+  std::size_t offset, bytes;  // within a row
+  std::byte* out;
+};
+using Fields = std::span<const Field>;
+
+constexpr std::int64_t kAhead = 16;
+constexpr std::int64_t kTaskRows = 512;  // rows that are worth waking a thread for
+
+MLRT_INLINE void prefetch(const std::byte* data, std::size_t bytes) {
+  for (std::size_t i = 0; i < bytes; i += kCacheLine) __builtin_prefetch(data + i, 0, 3);
+  __builtin_prefetch(data + bytes - 1, 0, 3);
+}
+
+template <class T>
+MLRT_INLINE void move(std::byte* to, const std::byte* from) {
+  T moved;
+  std::memcpy(&moved, from, sizeof moved);
+  std::memcpy(to, &moved, sizeof moved);
+}
+
+template <std::size_t bytes>
+using Piece = char __attribute__((vector_size(bytes)));
+
+// `bytes` bytes in pieces of the largest size that is not larger, the last of which may overlap the one before.
+template <class T>
+MLRT_INLINE void move_all(std::byte* to, const std::byte* from, std::size_t bytes) {
+  for (std::size_t i = 0; i + sizeof(T) <= bytes; i += sizeof(T)) move<T>(to + i, from + i);
+  move<T>(to + bytes - sizeof(T), from + bytes - sizeof(T));
+}
+
+template <class Widest>
+MLRT_INLINE void move_field(std::byte* to, const std::byte* from, std::size_t bytes) {
+  if (bytes >= sizeof(Widest)) return move_all<Widest>(to, from, bytes);
+  if constexpr (sizeof(Widest) > 32)
+    if (bytes >= 32) return move_all<Piece<32>>(to, from, bytes);
+  if constexpr (sizeof(Widest) > 16)
+    if (bytes >= 16) return move_all<Piece<16>>(to, from, bytes);
+  if (bytes >= 8) return move_all<std::uint64_t>(to, from, bytes);
+  if (bytes >= 4) return move_all<std::uint32_t>(to, from, bytes);
+  for (std::size_t i = 0; i < bytes; ++i) to[i] = from[i];
+}
+
+template <class Widest>
+MLRT_INLINE void run_in(const RowView& view, const std::int64_t* rows, std::int64_t count, Fields fields) {
+  for (std::int64_t i = 0; i < std::min(kAhead, count); ++i) prefetch(view.row(rows[i]), view.row_bytes);
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (i + kAhead < count) prefetch(view.row(rows[i + kAhead]), view.row_bytes);
+    const std::byte* const row = view.row(rows[i]);
+    for (const Field& field : fields)
+      move_field<Widest>(field.out + static_cast<std::size_t>(i) * field.bytes, row + field.offset, field.bytes);
+  }
+}
+
+// On one thread; every ordinal must be one of a row: see `require`.
+using Run = void (*)(const RowView& view, const std::int64_t* rows, std::int64_t count, Fields fields);
+
+namespace scalar {
+inline void run(const RowView& view, const std::int64_t* rows, std::int64_t count, Fields fields) {
+  run_in<Piece<16>>(view, rows, count, fields);
+}
+}  // namespace scalar
+
+#if MLRT_X86
+MLRT_REGION_AVX2
+namespace avx2 {
+inline void run(const RowView& view, const std::int64_t* rows, std::int64_t count, Fields fields) {
+  run_in<Piece<32>>(view, rows, count, fields);
+}
+}  // namespace avx2
+MLRT_REGION_END
+
+MLRT_REGION_AVX512
+namespace avx512 {
+inline void run(const RowView& view, const std::int64_t* rows, std::int64_t count, Fields fields) {
+  run_in<Piece<64>>(view, rows, count, fields);
+}
+}  // namespace avx512
+MLRT_REGION_END
+#endif
+
+inline Run select(Isa isa) {
+  return MLRT_SELECT(isa, run);
+}
+
+// Throws std::invalid_argument unless every ordinal is one of a row.
+inline void require(const RowView& view, const std::int64_t* rows, std::int64_t count) {
+  std::uint64_t most = 0;
+  for (std::int64_t i = 0; i < count; ++i) most = std::max(most, static_cast<std::uint64_t>(rows[i]));
+  if (count > 0 && most >= static_cast<std::uint64_t>(view.rows))
+    throw std::invalid_argument(problem("gather", "ordinals of [0, " + std::to_string(view.rows) + ")",
+                                        std::to_string(static_cast<std::int64_t>(most)), "take them from an order"));
+}
+
+// The whole operation, on all threads.
+inline void run(const RowView& view, const std::int64_t* rows, std::int64_t count, Fields fields) {
+  require(view, rows, count);
+  const Run part = select(active_isa());
+  const auto tasks = static_cast<std::size_t>((count + kTaskRows - 1) / kTaskRows);
+  parallel_for(tasks, worker_count(tasks), [&](std::size_t, std::size_t task) {
+    const std::int64_t first = static_cast<std::int64_t>(task) * kTaskRows;
+    std::vector<Field> its(fields.begin(), fields.end());
+    for (Field& field : its) field.out += static_cast<std::size_t>(first) * field.bytes;
+    part(view, rows + first, std::min(kTaskRows, count - first), its);
+  });
+}
+
+}  // namespace mlrt::gather
