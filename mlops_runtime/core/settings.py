@@ -28,6 +28,7 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=_default_home, description="where the registry, the blob store and records live")
     database_url: str | None = Field(default=None, description="SQLAlchemy URL; default: SQLite under `home`")
     threads: int | None = Field(default=None, ge=1, le=1024, description="worker threads; default: usable cores")
+    cache_gib: float = Field(default=20.0, gt=0, description="what all cached rows may take on disk")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
     log_format: Literal["text", "json"] = "text"
 

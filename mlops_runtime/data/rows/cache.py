@@ -1,0 +1,146 @@
+"""Rows cached on disk: written once under a name known beforehand, verified whole whenever they are opened.
+
+    <home>/cache/rows/<digest>/manifest.json   layout, rows, where each block lies and its hash
+    <home>/cache/rows/<digest>/rows.arrow      the rows, in an Arrow IPC file
+    <home>/cache/rows/<digest>.lock            there while somebody builds them
+
+A folder appears whole or not at all. Whoever has rows open holds their file by a shared lock, and what is held is never
+evicted. The manifest's time of change is when the rows were last opened: those unused for longest are evicted first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mlops_runtime._native import Rows
+from mlops_runtime.core.digest import canonical_json, sha256_bytes
+from mlops_runtime.core.durable import durable_directory
+from mlops_runtime.core.errors import ConfigError, IntegrityError, RegistryError, problem
+from mlops_runtime.core.lock import exclusive, shared
+from mlops_runtime.core.logs import get_logger
+from mlops_runtime.core.settings import settings
+from mlops_runtime.data.rows.eviction import Collected, Entry, collect, discard, entries, remove_remains
+from mlops_runtime.data.rows.layout import RowLayout
+from mlops_runtime.data.rows.manifest import FORMAT_VERSION, MANIFEST, ROWS, RowManifest
+from mlops_runtime.data.rows.row_file import Batch, write_row_file
+from mlops_runtime.data.rows.table import RowTable
+
+__all__ = ["RowCache", "rows_digest"]
+
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+_GIB = 1 << 30
+_READ_ONLY = 0o444
+
+
+def rows_digest(layout: RowLayout, parts: Mapping[str, str]) -> str:
+    """Return the identity of rows of this layout, known before them, from those of all they are made of.
+
+    parts: say `{"dataset": …, "program": …, "target": …}`. Another format of the cache gives another identity.
+    """
+    return sha256_bytes(canonical_json({"format": FORMAT_VERSION, "layout": layout.to_dict(), "parts": dict(parts)}))
+
+
+class RowCache:
+    """A folder of cached rows, each under the digest of what they are made from.
+
+    root: by default `<home>/cache/rows`. limit_bytes: what all of it may take, by default `MLRT_CACHE_GIB`.
+    """
+
+    def __init__(self, root: Path | None = None, *, limit_bytes: int | None = None) -> None:
+        self.root = root or settings().home / "cache" / "rows"
+        self.limit_bytes = int(settings().cache_gib * _GIB) if limit_bytes is None else limit_bytes
+
+    def open(self, digest: str) -> RowTable:
+        """Verify cached rows whole, on all threads, then map them; they stay readable if they are deleted meanwhile.
+
+        Raises RegistryError when there are none, IntegrityError when any bit of them has changed.
+        """
+        folder = self._folder(digest)
+        if folder.is_symlink():
+            raise _damaged(folder, "a folder", "a symbolic link")
+        try:
+            manifest = RowManifest.read(folder / MANIFEST)
+            if manifest.digest != digest:
+                raise _damaged(folder / MANIFEST, f"the rows {digest}", f"those of {manifest.digest[:80]}")
+            table = RowTable(manifest.row_layout, _mapped(folder / ROWS, manifest), digest)
+        except IntegrityError as error:
+            if folder.exists():
+                raise
+            raise RegistryError(f"{folder}: no such rows are cached — build them") from error
+        with contextlib.suppress(OSError):  # a cache that is lent read-only keeps no order of use
+            os.utime(folder / MANIFEST)
+        return table
+
+    def build(self, digest: str, layout: RowLayout, batches: Iterable[Batch]) -> RowTable:
+        """Open cached rows; write them first when there are none, from arrays [n] or [n, width] of each field.
+
+        batches are not drawn from when the rows are there. Of two who build the same rows, in whatever process, the
+        second waits for the first and opens its rows. Damaged rows are logged and written anew. Raises CapacityError
+        when the rows alone pass the limit or the disk is full, SchemaError for a batch of another layout; nothing is
+        left then.
+        """
+        with contextlib.suppress(RegistryError, IntegrityError):
+            return self.open(digest)
+        folder = self._folder(digest)
+        with exclusive(self.root / f"{digest}.lock"):
+            try:
+                return self.open(digest)
+            except RegistryError:
+                pass
+            except IntegrityError as error:
+                get_logger("data.rows").warning("cached rows are damaged and written anew: %s", error)
+                discard(folder)
+            remove_remains(self.root, digest)
+            with contextlib.ExitStack() as held:
+                with durable_directory(folder) as scratch:
+                    most = self.limit_bytes
+                    manifest = write_row_file(scratch / ROWS, digest, layout, batches, most_bytes=most)
+                    (scratch / MANIFEST).write_bytes(manifest.to_bytes())
+                    (scratch / ROWS).chmod(_READ_ONLY)
+                    held.enter_context(shared(scratch / ROWS))  # or another's collect() might take it before us
+                self.collect()
+                return self.open(digest)
+
+    def entries(self) -> list[Entry]:
+        """Return what is cached, the longest unused first."""
+        return entries(self.root)
+
+    def collect(self) -> Collected:
+        """Remove what interrupted builders left, then the longest unused rows until the limit is kept.
+
+        Rows that somebody has open are left, so that more than the limit may remain.
+        """
+        return collect(self.root, self.limit_bytes)
+
+    def _folder(self, digest: str) -> Path:
+        if not _DIGEST.match(digest):
+            got = repr(digest[:80])
+            raise ConfigError(problem(expected="64 hex digits", got=got, where="row cache", next_step="pass a digest"))
+        return self.root / digest
+
+
+def _mapped(path: Path, manifest: RowManifest) -> Rows:
+    try:
+        return Rows.map(
+            str(path),
+            manifest.file_bytes,
+            manifest.row_layout.row_bytes,
+            manifest.rows,
+            manifest.block_rows,
+            np.array([place for place, _ in manifest.blocks], np.int64),
+            np.array([int(hashed, 16) for _, hashed in manifest.blocks] + [int(manifest.frame, 16)], np.uint64),
+        )
+    except (OSError, ValueError) as error:
+        raise IntegrityError(str(error)) from error
+
+
+def _damaged(path: Path, expected: str, got: str) -> IntegrityError:
+    return IntegrityError(
+        problem(expected=expected, got=got, where=str(path), next_step="remove it; the rows are cached anew")
+    )
