@@ -15,7 +15,9 @@
 #include "core/key_table.hpp"
 #include "core/rows.hpp"
 #include "kernels/key_entries.hpp"
+#include "kernels/key_front.hpp"
 #include "kernels/keys.hpp"
+#include "kernels/text_block.hpp"
 
 namespace mlrt::vocabulary {
 
@@ -49,9 +51,7 @@ class Counter {
   // Counts those of n rows whose keys are in `parts`; unless those are all, there is room for n. No dictionaries.
   void count_parts(const Column& column, std::int64_t begin, std::int64_t n, const Parts& parts, Seen& seen) {
     if (column.type != Type::utf8) return count_integers(column, begin, n, parts, seen);
-    with_strings(column, [&](const auto& reader) {
-      count_texts(n, parts, seen, [&](std::int64_t i) { return present_text(column, reader, begin + i); });
-    });
+    count_rows(column, begin, n, parts, seen);
   }
 
   void add(const Seen& seen) {
@@ -120,8 +120,25 @@ class Counter {
  private:
   static constexpr auto kBlock = static_cast<std::int64_t>(kKeyBlock);
 
-  // Counts texts(i) for each i < n; a missing one has size 0, and those are dropped by arithmetic: nulls are hard to
-  // predict.
+  // Counts the strings of n rows, those that `parts` hold; a missing one has size 0.
+  void count_rows(const Column& column, std::int64_t begin, std::int64_t n, const Parts& parts, Seen& seen) {
+    const Isa isa = active_isa();
+    key_front::Texts front(parts.are_all() ? n : 0);
+    encoders::TextBlock block;
+    std::int64_t positions[encoders::kTileRows];
+    for (const std::int64_t end = begin + n; begin < end; begin += encoders::kTileRows) {
+      const std::int64_t rows = std::min(encoders::kTileRows, end - begin);
+      gather_texts(isa, column, begin, rows, block);
+      const std::int64_t left = front.count(block, rows, positions);
+      count_texts(left, parts, seen, [&](std::int64_t i) { return block[positions[i]]; });
+    }
+    front.flush([&](const Text& text, std::int64_t count) {
+      seen.missing += text.size == 0 ? count : 0;
+      if (text.size > 0) add(text, count);
+    });
+  }
+
+  // Counts texts(i) for each i < n; those that are missing are dropped by arithmetic: nulls are hard to predict.
   template <class Texts>
   void count_texts(std::int64_t n, const Parts& parts, Seen& seen, Texts texts) {
     StringTable::Probe probes[kKeyBlock];
@@ -159,15 +176,19 @@ class Counter {
   }
 
   void count_integers(const Column& column, std::int64_t begin, std::int64_t n, const Parts& parts, Seen& seen) {
-    std::int64_t keys[kKeyBlock];
-    for (const std::int64_t end = begin + n; begin < end; begin += kBlock) {
-      const std::int64_t rows = std::min(kBlock, end - begin);
-      std::size_t present = 0;
+    key_front::Integers front(parts.are_all() ? n : 0);
+    std::int64_t keys[encoders::kTileRows];
+    for (const std::int64_t end = begin + n; begin < end; begin += encoders::kTileRows) {
+      const std::int64_t rows = std::min(encoders::kTileRows, end - begin);
+      std::int64_t present = 0;
       for_each_integer(
           column, begin, rows, [&](std::int64_t, std::int64_t key) { keys[present++] = key; }, [](std::int64_t) {});
-      seen.missing += parts.first == 0 ? rows - static_cast<std::int64_t>(present) : 0;
-      integers_.count(keys, present, parts, seen.added);
+      seen.missing += parts.first == 0 ? rows - present : 0;
+      const std::int64_t left = front.count(keys, present);
+      for (std::int64_t i = 0; i < left; i += kBlock)
+        integers_.count(keys + i, static_cast<std::size_t>(std::min(kBlock, left - i)), parts, seen.added);
     }
+    front.flush([&](std::int64_t key, std::int64_t count) { integers_.at(key) += count; });
   }
 
   void add(const Text& text, std::int64_t count) { texts_.at(texts_.probe(text)) += count; }
@@ -218,11 +239,13 @@ inline void count_by_parts(Counter& into, const Span& span, std::int64_t column,
   }
 }
 
+constexpr std::int64_t kCountedRows = 4 * kSpanRows;  // one task: long enough to repay a front
+
 inline void update(Counter& into, const Table& table, std::int64_t column) {
   table.require_keys(column);
   require_kind(table.field(column), into.kind(), kind_of(table.field(column).type), "counter");
   require_int64(table, column);
-  std::vector<Span> tasks = spans(table);
+  std::vector<Span> tasks = spans(table, kCountedRows);
   const std::size_t workers = std::min<std::size_t>(worker_count(tasks.size()), Parts::kAll);
   while (!tasks.empty()) {
     if (workers > 1 && into.is_parted() && table.field(column).layout != Layout::dictionary) {

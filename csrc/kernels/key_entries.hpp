@@ -85,9 +85,12 @@ inline TextEntries sorted_texts(const StringTable& table) {
   if (longest > SortedText::kShort) sort_runs(texts, order);
   TextEntries entries{Items<std::uint8_t>(bytes + SortedText::kShort), Items<std::int64_t>(n + 1),
                       Items<std::int64_t>(n)};
+  constexpr std::size_t kAhead = 16;
   std::size_t end = 0;
   for (std::size_t i = 0; i < n; ++i) {
     const SortedText& text = texts[order[i]];
+    if (i + 2 * kAhead < n) __builtin_prefetch(&texts[order[i + 2 * kAhead]]);
+    if (i + kAhead < n) __builtin_prefetch(texts[order[i + kAhead]].data);
     text.copy_to(entries.bytes.data() + end);
     end += text.size;
     entries.offsets[i + 1] = static_cast<std::int64_t>(end);

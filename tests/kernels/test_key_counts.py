@@ -35,7 +35,7 @@ def entries_of(counter: VocabularyCounter) -> list[tuple[Key, int]]:
 @pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_gives_the_same_counts(layout: str) -> None:
-    words = sample_words(2000)
+    words = sample_words(10_000)
     table = ArrowTable(LAYOUTS[layout](words))
     counter = counter_of(table)
     assert table.type_of(0) == "utf8"
@@ -118,6 +118,25 @@ def test_counts_do_not_depend_on_how_rows_are_split() -> None:
     merged = counter_of(column(words[70_000:]))
     merged.merge(counter_of(column(words[:70_000])))
     assert entries_of(whole) == entries_of(merged) == count_keys(words)[0]
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("distinct", [300, 3_000, 30_000])
+def test_common_and_seldom_keys_are_counted_together(distinct: int) -> None:
+    rng = np.random.default_rng(distinct)
+    picked = (distinct * rng.random(60_000) ** 3).astype(np.int64)
+    numbers = [None if i % 97 == 5 else int(i) << 40 for i in picked]
+    words = [None if number is None else f"key {number >> 40}" * (1 + number % 3) for number in numbers]
+    for values in (numbers, words):
+        counter = counter_of(ArrowTable(pa.table({"x": values})))
+        assert (entries_of(counter), counter.missing) == count_keys(values)
+
+
+def test_entries_that_agree_in_their_leading_bits_are_in_order() -> None:
+    rng = np.random.default_rng(5)
+    heads, tails = (rng.integers(33, 126, (n, 8), dtype=np.uint8) for n in (40, 2_000))
+    words = [bytes([*heads[i % 40], *tail]).decode() for i, tail in enumerate(tails)]
+    assert entries_of(counter_of(ArrowTable(pa.table({"x": words})))) == count_keys(words)[0]
 
 
 def test_entries_of_many_keys_are_in_order() -> None:
