@@ -10,5 +10,7 @@ PYBIND11_MODULE(_native, module) {
   mlrt::bindings::bind_encoders(module);
   mlrt::bindings::bind_expressions(module);
   mlrt::bindings::bind_joins(module);
+  mlrt::bindings::bind_online(module);
   mlrt::bindings::bind_sampling(module);
+  mlrt::bindings::bind_feed(module);
 }

@@ -1,0 +1,143 @@
+#include "core/online_builder.hpp"
+
+#include <bit>
+#include <limits>
+#include <stdexcept>
+
+#include "core/errors.hpp"
+
+namespace mlrt::online {
+namespace {
+
+constexpr std::size_t kChunkBytes = std::size_t{4} << 20;
+constexpr std::size_t kFirstSlots = 1024;
+
+void require(const Column& column, Type type, Layout layout) {
+  if (column.type != type || (layout == Layout::fixed && column.layout != layout))
+    throw std::invalid_argument(problem("feature `" + column.field->name + "`", std::string(name_of(type)),
+                                        std::string(name_of(column.type)), "cast it first"));
+}
+
+double number_at(const Column& column, std::int64_t i) {
+  if (column.is_null(i)) return std::numeric_limits<double>::quiet_NaN();
+  return load<double>(column.values, column.offset + i);
+}
+
+}  // namespace
+
+// The columns of a batch and the times of its rows.
+struct Builder::Columns {
+  Columns(const Batch& batch, std::size_t keys, const Shape& shape, const std::int64_t* event_times,
+          const std::int64_t* known_times)
+      : numbers(batch.columns.data() + keys), texts(numbers + shape.numbers), event(event_times), known(known_times) {
+    for (std::uint32_t i = 0; i < shape.numbers; ++i) require(numbers[i], Type::float64, Layout::fixed);
+    for (std::uint32_t i = 0; i < shape.texts; ++i) require(texts[i], Type::utf8, Layout::none);
+  }
+
+  const Column* numbers;
+  const Column* texts;
+  const std::int64_t* event;
+  const std::int64_t* known;
+};
+
+Builder::Builder(const Shape& shape, std::vector<Part> parts)
+    : shape_(shape),
+      parts_(std::move(parts)),
+      row_bytes_(shape.row_bytes()),
+      shift_(static_cast<int>(std::bit_width(std::max<std::size_t>(1, kChunkBytes / row_bytes_))) - 1),
+      slots_(kFirstSlots) {}
+
+void Builder::add(const Table& table, const std::int64_t* event, const std::int64_t* known, const Version& base) {
+  if (table.fields().size() != parts_.size() + shape_.numbers + shape_.texts)
+    throw std::invalid_argument(problem("OnlineBuilder.add", "the view's keys, numbers and texts",
+                                        std::to_string(table.fields().size()) + " columns", "select them first"));
+  for (const Batch& batch : table.batches()) {
+    const Columns columns(batch, parts_.size(), shape_, event, known);
+    Keys keys(parts_);
+    keys.append(batch, 0);
+    base.find(keys, sizeof(Row), [&](std::size_t i, std::uint64_t hash, const Found& found) {
+      const bool is_complete = !keys.is_missing(i) && event[i] != kMissingTime && known[i] != kMissingTime;
+      if (is_complete)
+        take(columns, static_cast<std::int64_t>(i), keys[i], hash, found);
+      else
+        ++incomplete_;
+    });
+    event += batch.rows;
+    known += batch.rows;
+  }
+}
+
+void Builder::take(const Columns& columns, std::int64_t i, std::string_view key, std::uint64_t hash,
+                   const Found& base) {
+  const Row times{columns.event[i], columns.known[i], static_cast<std::uint32_t>(key.size()), 0, 0};
+  std::uint64_t& slot = slot_of(hash, key);
+  if (slot != 0) {
+    Row& present = *reinterpret_cast<Row*>(place(slot_row(slot)));
+    if (times.replaces(present)) fill(present, columns, i, key, times);
+    return;
+  }
+  if (base.row != nullptr && !times.replaces(*base.row)) return;
+  fill(append_row(), columns, i, key, times);
+  slot = slot_value(hash, count_);
+  hashes_.push_back(hash);
+  ++count_;
+  if (count_ * 2 > slots_.size()) grow();
+}
+
+void Builder::fill(Row& row, const Columns& columns, std::int64_t i, std::string_view key, const Row& times) {
+  row = times;
+  row.heap = heap_.size();
+  auto* const bytes = reinterpret_cast<std::byte*>(&row);
+  std::memset(bytes + sizeof(Row), 0, shape_.numbers_offset() - sizeof(Row));
+  if (shape_.fits(row.key_bytes))
+    std::memcpy(bytes + sizeof(Row), key.data(), key.size());
+  else
+    heap_.append(key);
+  std::uint64_t end = 0;
+  for (std::uint32_t text = 0; text < shape_.texts; ++text) {
+    const std::string_view value = text_at(columns.texts[text], i);
+    heap_.append(value);
+    end += value.size();
+    if (end > std::numeric_limits<std::uint32_t>::max())
+      throw std::invalid_argument(problem("row", "texts of less than 4 GiB", "more", "store a reference instead"));
+    const auto end32 = static_cast<std::uint32_t>(end);
+    std::memcpy(bytes + shape_.ends_offset() + 4 * std::size_t{text}, &end32, sizeof end32);
+  }
+  for (std::uint32_t number = 0; number < shape_.numbers; ++number) {
+    const double value = number_at(columns.numbers[number], i);
+    std::memcpy(bytes + shape_.numbers_offset() + 8 * std::size_t{number}, &value, sizeof value);
+  }
+}
+
+// The slot of a key: the one that has it, or the free one where it belongs.
+std::uint64_t& Builder::slot_of(std::uint64_t hash, std::string_view key) {
+  std::uint64_t slot = first_slot(hash, slots_.size());
+  while (slots_[slot] != 0) {
+    const std::uint64_t number = slot_row(slots_[slot]);
+    if (hashes_[number] == hash && shape_.key_of(row(number), heap_.data()) == key) break;
+    slot = slot + 1 == slots_.size() ? 0 : slot + 1;
+  }
+  return slots_[slot];
+}
+
+Row& Builder::append_row() {
+  if (count_ == kMostRows) throw std::invalid_argument("OnlineBuilder: more rows than a segment can have");
+  if (count_ >> shift_ == chunks_.size()) chunks_.push_back(allocate(row_bytes_ << shift_));
+  return *reinterpret_cast<Row*>(place(count_));
+}
+
+void Builder::grow() {
+  std::vector<std::uint64_t> larger(slots_.size() * 2);
+  for (std::uint64_t number = 0; number < count_; ++number) {
+    std::uint64_t slot = first_slot(hashes_[number], larger.size());
+    while (larger[slot] != 0) slot = slot + 1 == larger.size() ? 0 : slot + 1;
+    larger[slot] = slot_value(hashes_[number], number);
+  }
+  slots_.swap(larger);
+}
+
+std::size_t Builder::bytes() const {
+  return (chunks_.size() * row_bytes_ << shift_) + heap_.capacity() + (slots_.size() + hashes_.capacity()) * 8;
+}
+
+}  // namespace mlrt::online
