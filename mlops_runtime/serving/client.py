@@ -58,11 +58,13 @@ class Client:
     def infer(self, model: str, table: pa.Table, *, request_id: str = "") -> Inference:
         """Score the rows of a table; its columns are matched to the model's inputs by name, extra ones are not sent.
 
+        Inputs that the server can read from an online store may be absent from the table; its keys are sent then.
         Numbers, booleans and decimals travel as float64 in the binary extension: JSON has no NaN and no infinity.
         """
         if model not in self._signatures:
             self._signatures[model] = self.get(f"/v2/models/{model}")["inputs"]
-        tensors = [_tensor(table, wanted) for wanted in self._signatures[model]]
+        present = [item for item in self._signatures[model] if item["name"] in table.column_names or _is_required(item)]
+        tensors = [_tensor(table, wanted) for wanted in present]
         request = {"id": request_id, "inputs": [description for description, _ in tensors]}
         header = json.dumps(request, allow_nan=False).encode()
         body = header + b"".join(data for _, data in tensors)
@@ -84,6 +86,10 @@ class Client:
 
 
 _NUMPY_TYPE = {"FP32": np.float32, "FP64": np.float64, "INT64": np.int64, "BYTES": np.str_}
+
+
+def _is_required(wanted: dict[str, Any]) -> bool:
+    return not wanted["parameters"].keys() & {"online_view", "online_key"}
 
 
 def _tensor(table: pa.Table, wanted: dict[str, Any]) -> tuple[dict[str, Any], bytes]:

@@ -27,7 +27,10 @@ def key_table(view: OnlineView, columns: Mapping[str, Any] | pa.Table) -> pa.Tab
     table = columns if isinstance(columns, pa.Table) else pa.table(dict(columns))
     keys = conform(table, view.keys, where=f"keys of online view `{view.name}`")
     whole = [pa.int64() if column.kind == "integer" else pa.large_utf8() for column in view.keys.columns]
-    return keys.cast(pa.schema(list(zip(view.keys.names, whole, strict=True))))
+    try:
+        return keys.cast(pa.schema(list(zip(view.keys.names, whole, strict=True))))
+    except pa.ArrowInvalid as error:
+        raise _wrong(view, "whole numbers of 64 bits", str(error)) from error
 
 
 def encoded_keys(view: OnlineView, keys: Keys) -> list[bytes | None]:
