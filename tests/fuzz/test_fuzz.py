@@ -38,7 +38,7 @@ def compiler() -> str:
 
 
 @pytest.mark.timeout(0)  # the subprocesses have limits of their own
-@pytest.mark.parametrize("target", ["arrow_import", "state_bytes"])
+@pytest.mark.parametrize("target", ["arrow_import", "row_store", "state_bytes"])
 def test_hostile_bytes_neither_crash_nor_hang(
     target: str, compiler: str, repository: Path, tmp_path: Path, soak_factor: int
 ) -> None:
@@ -53,7 +53,7 @@ def test_hostile_bytes_neither_crash_nor_hang(
     limits = [f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", f"-seed={soak_factor}", *sizes]
     done = subprocess.run(
         [program, *limits, f"-artifact_prefix={tmp_path}/", corpus],
-        env=os.environ | {"MLRT_THREADS": "1"},
+        env=os.environ | {"MLRT_THREADS": "1", "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=seconds + _MARGIN_S,
