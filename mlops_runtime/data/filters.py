@@ -18,11 +18,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mlops_runtime.core.digest import canonical_json, sha256_bytes
 from mlops_runtime.core.errors import ConfigError, problem
 from mlops_runtime.data.conform import is_text
 from mlops_runtime.data.schema import Column, Schema
 
-__all__ = ["Condition", "Filters", "matching_rows", "may_match", "read_filters"]
+__all__ = ["Condition", "Filters", "digest_of_filters", "matching_rows", "may_match", "read_filters"]
 
 Filters = Sequence[tuple[str, str, Any]]
 
@@ -60,6 +61,12 @@ class Condition:
 def read_filters(filters: Filters, schema: Schema) -> tuple[Condition, ...]:
     """Check (column, operator, value) triples against the kinds of the columns. Raises ConfigError, SchemaError."""
     return tuple(_read(*triple, schema) for triple in filters)
+
+
+def digest_of_filters(conditions: Sequence[Condition]) -> str:
+    """Return the SHA-256 of conditions, as they are written: other ones may let the same rows through."""
+    plain = [[each.column.name, each.operator, each.negated, *map(str, each.values)] for each in conditions]
+    return sha256_bytes(canonical_json(plain))
 
 
 def _read(name: str, sign: str, value: Any, schema: Schema) -> Condition:

@@ -15,7 +15,7 @@ from mlops_runtime.data.batch import BadRow, Batch
 from mlops_runtime.data.csv_file import CsvFile
 from mlops_runtime.data.data_file import OpenFile, Piece
 from mlops_runtime.data.decide import Decision, Request, decide
-from mlops_runtime.data.filters import matching_rows, may_match
+from mlops_runtime.data.filters import digest_of_filters, matching_rows, may_match
 from mlops_runtime.data.finish import PartitionValues, finish
 from mlops_runtime.data.manifest import DataFile, Manifest, TableVersion
 from mlops_runtime.data.parquet_file import ParquetFile
@@ -100,6 +100,11 @@ class Source:
         return self._decision.schema
 
     @property
+    def arrow_schema(self) -> pa.Schema:
+        """The Arrow types of those tables, the same in every batch."""
+        return pa.schema([(name, self._decision.types[name]) for name in self.schema.names])
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a reader should know: about the files, about differences between them, about columns."""
         return (*self._notes, *self._decision.notes)
@@ -109,6 +114,11 @@ class Source:
         """How many rows the files have, read or not; None while only a pass over them could tell."""
         rows = [file.known_rows for file in self._files]
         return None if None in rows else sum(number or 0 for number in rows)
+
+    @property
+    def filter_digest(self) -> str | None:
+        """What tells the filters from others, in lower-case hex; None without filters, when every row is read."""
+        return digest_of_filters(self._decision.conditions) if self._request.filters else None
 
     @property
     def row_groups_skipped(self) -> int:
