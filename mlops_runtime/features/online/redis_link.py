@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -41,7 +42,7 @@ _T = TypeVar("_T")
 
 
 class RedisLink:
-    """A pool of connections to one server. Thread-safe; connections are made when they are needed.
+    """Connections to one server, made when they are needed and closed when the link is dropped. Thread-safe.
 
     timeout_s: to connect, and for each answer. insecure: allow an unencrypted connection that leaves this machine.
     Raises ConfigError for a URL that cannot be used or without redis-py, PolicyError for an insecure one.
@@ -60,6 +61,7 @@ class RedisLink:
                 )
             )
         self._client = _client(url, parts, self.place, timeout_s)
+        weakref.finalize(self, self._client.connection_pool.disconnect)
 
     def run(self, command: Callable[[redis.Redis], _T]) -> _T:
         """Return what `command` says, given the client. Raises MlrtError (see `refusal`) when the server does not."""
@@ -117,7 +119,8 @@ def _place(parts: SplitResult) -> str:
     """Name a server for messages: no user, no password, no options."""
     if parts.scheme == "unix":
         return f"unix://{unquote(parts.path)}"
-    return f"{parts.scheme}://{parts.hostname}:{parts.port or _PORT}/{parts.path.strip('/') or '0'}"
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{parts.scheme}://{host}:{parts.port or _PORT}/{parts.path.strip('/') or '0'}"
 
 
 def _is_loopback(host: str) -> bool:
