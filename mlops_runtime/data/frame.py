@@ -49,10 +49,16 @@ def from_frame(frame: Any, *, schema: Schema | None = None) -> Frame:
                 next_step="pass a frame of pyarrow, polars, pandas 2.2 or newer, or a DuckDB relation",
             )
         )
-    table = pa.table(frame)
+    table = _without_empty_chunks(pa.table(frame))
     table = table.select([i for i, name in enumerate(table.column_names) if not _UNNAMED_INDEX.fullmatch(name)])
     if schema is not None:
         return Frame(conform(table, schema, where="data frame"), schema, ())
     found = infer({name: facts_of(values) for name, values in zip(table.column_names, table.columns, strict=True)})
     inferred = Schema(found.columns)
     return Frame(conform(table, inferred, where="data frame"), inferred, found.notes)
+
+
+def _without_empty_chunks(table: pa.Table) -> pa.Table:
+    """Drop chunks without rows: one that was sliced and came through the C interface cannot be read by pyarrow."""
+    columns = [pa.chunked_array([c for c in column.chunks if len(c)], column.type) for column in table.columns]
+    return pa.Table.from_arrays(columns, schema=table.schema) if columns else table

@@ -41,3 +41,9 @@ def test_what_is_no_frame_is_refused(other):
 def test_two_columns_of_one_name_are_refused():
     with pytest.raises(SchemaError, match="`a` more than once"):
         from_frame(pa.table([pa.array([1]), pa.array([2])], names=["a", "a"]))
+
+
+def test_an_empty_slice_among_the_chunks_does_no_harm():
+    chunks = [pa.array([5]).slice(1), pa.array([None, 7], pa.int64())]
+    table = from_frame(pa.table({"age": pa.chunked_array(chunks)})).table
+    assert table["age"].take(pa.array([1, 0])).to_pylist() == [7, None]
