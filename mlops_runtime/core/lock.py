@@ -22,8 +22,8 @@ def exclusive(path: Path) -> Iterator[None]:
 
     Raises ConfigError or CapacityError when it cannot be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle = _held(path)
     except OSError as error:
         raise unwritten(error, path) from error
