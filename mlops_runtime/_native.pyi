@@ -306,6 +306,51 @@ class SparsePlan:
     ) -> NDArray[np.int32]: ...
 
 @final
+class Feed:
+    """Threads that fill the next batches of an order of rows, in buffers that are filled again once they are dropped.
+
+    Batch k < `full` has the `batch_rows` positions from `start + k * stride` on; then `tail`, (start, rows), if any;
+    positions beyond the order's end begin it anew. At most `ahead` batches are made before they are taken.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        order: Order,
+        fields: Sequence[tuple[int, str, int, int]],
+        buffer_bytes: int,
+        *,
+        start: int,
+        stride: int,
+        batch_rows: int,
+        full: int,
+        tail: tuple[int, int] | None,
+        ahead: int,
+        threads: int,
+        buffers: Sequence[NDArray[np.uint8]],
+    ) -> None:
+        """Start the threads.
+
+        fields: offset in a row, dtype, width, and place in a buffer, where the array of a batch begins; ordinals begin
+        at 0. buffers: to be filled, of `buffer_bytes` each; none: it allocates as many as it needs. ValueError when
+        they do not fit one another.
+        """
+
+    def take(self) -> tuple[NDArray[np.int64], list[NDArray[Any]]]:
+        """Wait for the next batch: int64[rows] ordinals, and [rows, width] for each field, which share one buffer.
+
+        The buffer is theirs as long as one of them lives. RuntimeError after the last batch, after `close`, and in a
+        forked child.
+        """
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its threads are in this process, and not in one that this was forked from."""
+
+    def close(self) -> None:
+        """End the threads, once they have done the batches that they are at."""
+
+@final
 class Rows:
     """Rows of one width, row-major: in memory, where they can be written, or in a verified mapped file."""
 
@@ -348,6 +393,13 @@ class Rows:
         arrays: C-contiguous, of as many rows each; they may not overlap in a row. ValueError otherwise, or when the
         rows are a file's. One writer at a time, and no reader of these rows.
         """
+
+def gather(rows: Rows, ordinals: NDArray[np.int64], offsets: list[int], outputs: list[NDArray[Any]]) -> None:
+    """Copy rows by their ordinals, in any order and as often as one likes, into one array for each field.
+
+    ordinals: int64[n]. Row i of an output, [n] or [n, width], C-contiguous, becomes the bytes at its offset in row
+    ordinals[i]. ValueError for an ordinal of no row, before anything is written, and for outputs that do not fit.
+    """
 
 def hash_bytes(data: Buffer | NDArray[Any]) -> int:
     """Return XXH3-64 (seed 0) of the bytes of a contiguous buffer. ValueError when it is not contiguous."""
@@ -450,45 +502,55 @@ def merge_online_segments(
 
 @final
 class OnlineVersion:
-    """The segments of an online store, newest first, while its manifest is the current one."""
+    """The rows of an online store at one moment."""
 
-    def __init__(self, format: OnlineFormat, segments: Sequence[OnlineSegment], descriptor: int, path: str) -> None:
-        """descriptor: of the manifest, which was found at `path`; it is duplicated. OSError when it cannot be."""
-
-    @property
-    def is_current(self) -> bool:
-        """Whether the manifest still is the file of its name."""
+    def __init__(self, format: OnlineFormat, segments: Sequence[OnlineSegment]) -> None:
+        """segments: newest first; a key's row in a newer one replaces those in older ones."""
 
     @overload
     def read(
         self, keys: ArrowTable | Sequence[Any], oldest: int, newest: int
-    ) -> (
-        tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.uint8]] | None
-    ): ...
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.uint8]]: ...
     @overload
     def read(
         self, keys: ArrowTable | Sequence[Any], oldest: NDArray[np.int64], newest: NDArray[np.int64]
-    ) -> (
-        tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.uint8]] | None
-    ):
-        """Return found, event, numbers, text_offsets and text_bytes of `OnlineRows`; None when it is not current.
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.uint8]]:
+        """Return found, event, numbers, text_offsets and text_bytes of `OnlineRows`.
 
         keys: a table of the parts, int64 and utf8; or a sequence of keys, each a tuple of the parts, or the one part;
         None, or a part that is None or the empty text, is never found. oldest, newest: bounds of a row's event time and
-        of the moment from which it is available, for all keys or (int64[n]) for each. TypeError for keys of another kind,
-        ValueError for those above 65,536 bytes.
+        of the moment from which it is available, for all keys or (int64[n]) for each. TypeError for keys of another
+        kind, ValueError for those above 65,536 bytes.
         """
+
+@final
+class WatchedFile:
+    """Whether a file that is held open still is the one under its name."""
+
+    def __init__(self, descriptor: int, path: str) -> None:
+        """descriptor: of the file that was opened at `path`; it is duplicated. OSError when it cannot be."""
+
+    @property
+    def is_current(self) -> bool:
+        """False once the file was replaced; also after a change of its links, owner or permissions."""
 
 @final
 class OnlineBuilder:
     """Of rows that come in any order, the newest of each key, in memory."""
 
     def __init__(self, format: OnlineFormat) -> None: ...
-    def add(self, table: ArrowTable, event: NDArray[np.int64], known: NDArray[np.int64], base: OnlineVersion) -> None:
+    def add(
+        self,
+        table: ArrowTable,
+        numbers: NDArray[np.float64],
+        event: NDArray[np.int64],
+        known: NDArray[np.int64],
+        base: OnlineVersion,
+    ) -> None:
         """Take rows that replace those of `base` with the same key.
 
-        table: the parts of the key (int64, utf8), the numbers (float64) and the texts (utf8). event, known: int64[rows],
-        the least int64 where a row has none. ValueError for other columns; then some rows may have been taken.
+        table: the parts of the key (int64, utf8) and the texts (utf8). numbers: float64[rows, F]. event, known:
+        int64[rows], the least int64 where a row has none. ValueError for others; then some rows may have been taken.
         """
 
     @property
@@ -510,3 +572,64 @@ def hash_values(table: ArrowTable, columns: list[int], seed: int) -> NDArray[np.
     Of two columns or more: XXH3-64 of their hashes, 8 little-endian bytes each. The hash of a missing key is 0; a cross
     is missing when every part is.
     """
+
+@final
+class KeyGroups:
+    """Numbers for the distinct keys of a column, so that rows of other tables find those with the same key."""
+
+    def __init__(self, table: ArrowTable, column: int) -> None:
+        """ValueError for a column that holds no keys, or an unsigned integer beyond 2**63 - 1."""
+
+    def __len__(self) -> int: ...
+    def ids(self, table: ArrowTable, column: int) -> NDArray[np.int32]:
+        """Return int32[rows]: 0 for a missing key, 3 + its number for one of ours, else 2.
+
+        ValueError for keys of another kind: texts and integers have none in common.
+        """
+
+@final
+class AsofEntities:
+    """Rows that ask for the past of their key, arranged by key and time."""
+
+    def __init__(self, ids: NDArray[np.int32], times: NDArray[np.int64], groups: int) -> None:
+        """ids: int32[n] of `KeyGroups.ids`, groups of them. times: int64[n] microseconds, the least for none.
+
+        ValueError for 2**31 - 1 rows or more, arrays of different lengths, or ids beyond the groups.
+        """
+
+@final
+class AsofWinners:
+    """For each entity row the row of the past with the greatest (event, known, number) that was available then.
+
+    Available is a row from max(event, known) on. State: 32 bytes an entity row, whatever the past holds.
+    """
+
+    def __init__(self, entities: AsofEntities) -> None: ...
+    def update(
+        self,
+        ids: NDArray[np.int32],
+        event: NDArray[np.int64],
+        known: NDArray[np.int64] | None,
+        first: int,
+        numbers: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Add rows of the past, in any order and any number of calls.
+
+        ids: int32[m] of the entities' groups. event, known: int64[m] microseconds, the least for none; known None: as
+        event. numbers: int64[m], from 0 on; None for first, first + 1 and so on. ValueError for other lengths.
+        """
+
+    def finish(self, ttl: int | None) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Return the winners' numbers int64[n], -1 for none, and fates uint8[n] of the entity rows.
+
+        Fates: 0 matched, 1 expired (the winner's event is more than ttl microseconds before), 2 too early (the key's
+        rows are all available later), 3 no row of the key, 4 no time, 5 no key.
+        """
+
+    @property
+    def rows_missing_key(self) -> int:
+        """Rows of the past without a key."""
+
+    @property
+    def rows_missing_time(self) -> int:
+        """Rows of the past with a key and without a time."""

@@ -12,7 +12,7 @@ __all__ = ["Batch"]
 
 
 class Batch(Mapping[str, Any]):
-    """Arrays by field: NumPy arrays or torch tensors [rows, width], [rows] where the width is 1.
+    """Arrays by field: NumPy arrays or torch tensors [rows, width], also where the width is 1.
 
     They are yours to change, and live as long as anything refers to them. `rows`: int64[rows], the ordinals in the
     table of what is in each row. `epoch`, `position`: of its first sample, counted over all shards. `padding`: how many
