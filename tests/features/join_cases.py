@@ -17,7 +17,20 @@ from hypothesis import strategies as st
 
 from mlops_runtime.features.tables import FeatureTable
 
-__all__ = ["ENTITY_TIME", "JoinCase", "TableCase", "canonical", "expected_by_loop", "expected_by_sql", "join_cases"]
+__all__ = [
+    "ENTITY_TIME",
+    "EVENT",
+    "FEATURES",
+    "KNOWN",
+    "JoinCase",
+    "Row",
+    "TableCase",
+    "canonical",
+    "expected_by_loop",
+    "expected_by_sql",
+    "join_cases",
+    "rows_of_key",
+]
 
 ENTITY_TIME, EVENT, KNOWN = "t", "event", "known"
 SECOND_US = 1_000_000
@@ -225,15 +238,24 @@ def expected_by_loop(case: JoinCase) -> dict[str, list[Any]]:
 
 
 def _winner(entity: Row, table: TableCase) -> Row | None:
-    seen = []
+    time = entity[ENTITY_TIME]
+    seen = [
+        (event, known, ordinal)
+        for event, known, ordinal in rows_of_key(entity, table)
+        if max(event, known) <= time and (table.ttl_us is None or time - event <= table.ttl_us)
+    ]
+    return table.rows[max(seen)[2]] if seen else None
+
+
+def rows_of_key(entity: Row, table: TableCase) -> list[tuple[int, int, int]]:
+    """Return (event, known, ordinal) of the rows with times and with the key of an entity row, if that has a time."""
+    found = []
     for ordinal, row in enumerate(table.rows):
-        event, known, time = row[EVENT], row[KNOWN if table.has_known else EVENT], entity[ENTITY_TIME]
+        event, known = row[EVENT], row[KNOWN if table.has_known else EVENT]
         keys = [(canonical(row[key]), canonical(entity[key])) for key in table.keys]
-        if None in (event, known, time) or any(theirs is None or theirs != ours for theirs, ours in keys):
-            continue
-        if max(event, known) <= time and (table.ttl_us is None or time - event <= table.ttl_us):
-            seen.append(((event, known, ordinal), row))
-    return max(seen, key=lambda one: one[0])[1] if seen else None
+        if None not in (event, known, entity[ENTITY_TIME]) and all(a is not None and a == b for a, b in keys):
+            found.append((event, known, ordinal))
+    return found
 
 
 def _columns_of(table: TableCase, chosen: Sequence[Row | None]) -> dict[str, list[Any]]:
