@@ -30,14 +30,18 @@ def batches_of(arrays: dict[str, NDArray[Any]], rows: int) -> Iterator[dict[str,
         yield {name: array[start : start + rows] for name, array in arrays.items()}
 
 
+def parts_of(name: str = "a") -> dict[str, str]:
+    """What rows of that name are made of."""
+    return {"dataset": name, "program": "p"}
+
+
 def digest_of(arrays: dict[str, NDArray[Any]], name: str = "a") -> str:
     """An identity for rows like these."""
-    return rows_digest(RowLayout.of(arrays), {"dataset": name})
+    return rows_digest(RowLayout.of(arrays), parts_of(name))
 
 
 def cached(root: Path, rows: int = ROWS, *, seed: int = 0, name: str = "a") -> tuple[Path, dict[str, NDArray[Any]]]:
     """Build rows in a cache; return their folder, and what they were made of."""
     arrays = arrays_of(rows, seed)
-    digest = digest_of(arrays, name)
-    RowCache(root).build(digest, RowLayout.of(arrays), batches_of(arrays, 3000))
-    return root / digest, arrays
+    table = RowCache(root).build(RowLayout.of(arrays), parts_of(name), batches_of(arrays, 3000))
+    return root / table.digest, arrays

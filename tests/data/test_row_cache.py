@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from row_cases import ROWS, arrays_of, batches_of, cached, digest_of
+from row_cases import ROWS, arrays_of, batches_of, cached, digest_of, parts_of
 
 from mlops_runtime.core.errors import CapacityError, ConfigError, RegistryError, SchemaError
 from mlops_runtime.core.settings import settings
@@ -27,7 +27,7 @@ def _same(table: RowTable, arrays: dict[str, np.ndarray]) -> bool:
 def test_cached_rows_are_those_written_however_they_came(tmp_path, rows, batch_rows):
     arrays = arrays_of(rows)
     digest, layout = digest_of(arrays), RowLayout.of(arrays)
-    built = RowCache(tmp_path).build(digest, layout, batches_of(arrays, batch_rows))
+    built = RowCache(tmp_path).build(layout, parts_of(), batches_of(arrays, batch_rows))
     opened = RowCache(tmp_path).open(digest)
     assert built.rows == opened.rows == rows
     assert opened.layout == layout
@@ -64,7 +64,7 @@ def test_every_block_begins_at_a_line_of_the_cache(tmp_path, width):
     layout = RowLayout((Field("x", "float64", width),))
     digest = rows_digest(layout, {})
     batches = ({"x": np.zeros((5000, width))} for _ in range(int(11e6) // (5000 * width * 8)))
-    RowCache(tmp_path).build(digest, layout, batches)
+    RowCache(tmp_path).build(layout, {}, batches)
     manifest = RowManifest.read(tmp_path / digest / "manifest.json")
     assert len(manifest.blocks) >= 3
     assert {place % 64 for place, _ in manifest.blocks} == {0}
@@ -78,7 +78,7 @@ def test_rows_that_are_there_are_not_made_again(tmp_path):
         pytest.fail("the batches must not be drawn from")
         yield {}
 
-    assert _same(RowCache(tmp_path).build(folder.name, RowLayout.of(arrays), untouched()), arrays)
+    assert _same(RowCache(tmp_path).build(RowLayout.of(arrays), parts_of(), untouched()), arrays)
     assert (folder / "rows.arrow").stat().st_ino == before
 
 
@@ -102,7 +102,7 @@ def test_an_error_among_the_batches_leaves_nothing(tmp_path):
         raise KeyError("on purpose")
 
     with pytest.raises(KeyError, match="on purpose"):
-        RowCache(tmp_path).build(digest_of(arrays), RowLayout.of(arrays), interrupted())
+        RowCache(tmp_path).build(RowLayout.of(arrays), parts_of(), interrupted())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -111,14 +111,14 @@ def test_a_batch_of_another_layout_is_refused(tmp_path):
     layout = RowLayout.of(arrays)
     for wrong in ({"dense": arrays["dense"]}, arrays | {"target": arrays["target"].astype(np.float64)}):
         with pytest.raises(SchemaError):
-            RowCache(tmp_path).build(digest_of(arrays), layout, [wrong])
+            RowCache(tmp_path).build(layout, parts_of(), [wrong])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_rows_beyond_the_limit_are_refused_and_leave_nothing(tmp_path):
     arrays = arrays_of(ROWS)
     with pytest.raises(CapacityError, match="raise MLRT_CACHE_GIB"):
-        RowCache(tmp_path, limit_bytes=3_000_000).build(digest_of(arrays), RowLayout.of(arrays), [arrays])
+        RowCache(tmp_path, limit_bytes=3_000_000).build(RowLayout.of(arrays), parts_of(), [arrays])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -159,7 +159,7 @@ def test_a_build_evicts_what_passes_the_limit(tmp_path):
     first, _ = cached(tmp_path, 1000, name="a")
     size = sum(path.stat().st_size for path in first.iterdir())
     arrays = arrays_of(1000)
-    RowCache(tmp_path, limit_bytes=size + 100).build(digest_of(arrays, "b"), RowLayout.of(arrays), [arrays])
+    RowCache(tmp_path, limit_bytes=size + 100).build(RowLayout.of(arrays), parts_of("b"), [arrays])
     assert [entry.digest for entry in RowCache(tmp_path).entries()] == [digest_of(arrays, "b")]
 
 
@@ -191,7 +191,7 @@ def test_threads_that_build_the_same_rows_end_with_one(tmp_path):
         yield from batches_of(arrays, 999)
 
     threads = [
-        threading.Thread(target=lambda: tables.append(RowCache(tmp_path).build(digest, layout, counted())))
+        threading.Thread(target=lambda: tables.append(RowCache(tmp_path).build(layout, parts_of(), counted())))
         for _ in range(4)
     ]
     for thread in threads:

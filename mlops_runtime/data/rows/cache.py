@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 
 from mlops_runtime._native import Rows
-from mlops_runtime.core.digest import canonical_json, sha256_bytes
 from mlops_runtime.core.durable import durable_directory
 from mlops_runtime.core.errors import ConfigError, IntegrityError, RegistryError, problem
 from mlops_runtime.core.lock import exclusive, shared
@@ -27,27 +26,19 @@ from mlops_runtime.core.logs import get_logger
 from mlops_runtime.core.settings import settings
 from mlops_runtime.data.rows.eviction import Collected, Entry, collect, discard, entries, remove_remains
 from mlops_runtime.data.rows.layout import RowLayout
-from mlops_runtime.data.rows.manifest import FORMAT_VERSION, MANIFEST, ROWS, RowManifest
+from mlops_runtime.data.rows.manifest import MANIFEST, ROWS, RowManifest, rows_digest
 from mlops_runtime.data.rows.row_file import Batch, write_row_file
 from mlops_runtime.data.rows.table import RowTable
 
-__all__ = ["RowCache", "rows_digest"]
+__all__ = ["RowCache"]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _GIB = 1 << 30
 _READ_ONLY = 0o444
 
 
-def rows_digest(layout: RowLayout, parts: Mapping[str, str]) -> str:
-    """Return the identity of rows of this layout, known before them, from those of all they are made of.
-
-    parts: say `{"dataset": …, "program": …, "target": …}`. Another format of the cache gives another identity.
-    """
-    return sha256_bytes(canonical_json({"format": FORMAT_VERSION, "layout": layout.to_dict(), "parts": dict(parts)}))
-
-
 class RowCache:
-    """A folder of cached rows, each under the digest of what they are made from.
+    """A folder of cached rows, each under the digest of what they are made of.
 
     root: by default `<home>/cache/rows`. limit_bytes: what all of it may take, by default `MLRT_CACHE_GIB`.
     """
@@ -77,14 +68,16 @@ class RowCache:
             os.utime(folder / MANIFEST)
         return table
 
-    def build(self, digest: str, layout: RowLayout, batches: Iterable[Batch]) -> RowTable:
+    def build(self, layout: RowLayout, parts: Mapping[str, str], batches: Iterable[Batch]) -> RowTable:
         """Open cached rows; write them first when there are none, from arrays [n] or [n, width] of each field.
 
-        batches are not drawn from when the rows are there. Of two who build the same rows, in whatever process, the
+        parts: the identities of all the rows are made of; with the layout they are the rows' own, `rows_digest`.
+        batches: not drawn from when the rows are there. Of two who build the same rows, in whatever process, the
         second waits for the first and opens its rows. Damaged rows are logged and written anew. Raises CapacityError
         when the rows alone pass the limit or the disk is full, SchemaError for a batch of another layout; nothing is
         left then.
         """
+        digest = rows_digest(layout, parts)
         with contextlib.suppress(RegistryError, IntegrityError):
             return self.open(digest)
         folder = self._folder(digest)
@@ -99,8 +92,7 @@ class RowCache:
             remove_remains(self.root, digest)
             with contextlib.ExitStack() as held:
                 with durable_directory(folder) as scratch:
-                    most = self.limit_bytes
-                    manifest = write_row_file(scratch / ROWS, digest, layout, batches, most_bytes=most)
+                    manifest = write_row_file(scratch / ROWS, layout, parts, batches, most_bytes=self.limit_bytes)
                     (scratch / MANIFEST).write_bytes(manifest.to_bytes())
                     (scratch / ROWS).chmod(_READ_ONLY)
                     held.enter_context(shared(scratch / ROWS))  # or another's collect() might take it before us

@@ -7,6 +7,7 @@ checked before they are parsed.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -18,14 +19,23 @@ from mlops_runtime.core.document import Strict
 from mlops_runtime.core.errors import IntegrityError, SchemaError, problem
 from mlops_runtime.data.rows.layout import RowLayout
 
-__all__ = ["FORMAT_VERSION", "MANIFEST", "ROWS", "RowManifest"]
+__all__ = ["FORMAT_VERSION", "MANIFEST", "ROWS", "RowManifest", "rows_digest"]
 
 MANIFEST, ROWS = "manifest.json", "rows.arrow"  # the two files of cached rows
-FORMAT_VERSION: Literal[1] = 1
+FORMAT_VERSION = 1
 _MOST_BYTES = 1 << 30
 _MEMBER = b',"sha256":"'
 _SHA256_DIGITS = 64
 _TAIL_BYTES = len(_MEMBER) + _SHA256_DIGITS + len(b'"}')
+
+
+def rows_digest(layout: RowLayout, parts: Mapping[str, str]) -> str:
+    """Return the identity of rows of this layout, known before them, from those of all they are made of.
+
+    parts: say `{"dataset": …, "program": …, "target": …}`. Another format of the cache gives another identity.
+    """
+    return sha256_bytes(canonical_json({"format": FORMAT_VERSION, "layout": layout.to_dict(), "parts": dict(parts)}))
+
 
 _Count = Annotated[int, Field(ge=0, lt=2**53)]
 _Hash = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
@@ -34,19 +44,24 @@ _Hash = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 class RowManifest(Strict):
     """What the file of cached rows holds.
 
-    blocks: for each, where in the file it begins and the XXH3-64 of its bytes. frame: the XXH3-64 of all other bytes of
-    the file, joined.
+    parts: the identities of all the rows are made of. blocks: for each, where in the file it begins and the XXH3-64 of
+    its bytes. frame: the XXH3-64 of all other bytes of the file, joined.
     """
 
     format: Literal["mlrt-rows"] = "mlrt-rows"
-    format_version: Literal[1] = FORMAT_VERSION
-    digest: str
+    format_version: Annotated[int, Field(ge=FORMAT_VERSION, le=FORMAT_VERSION)] = FORMAT_VERSION
     layout: dict[str, Any]
+    parts: dict[str, str]
     rows: _Count
     block_rows: Annotated[int, Field(ge=1, lt=2**53)]
     file_bytes: _Count
     blocks: tuple[tuple[_Count, _Hash], ...]
     frame: _Hash
+
+    @property
+    def digest(self) -> str:
+        """The identity of the rows."""
+        return rows_digest(self.row_layout, self.parts)
 
     @property
     def row_layout(self) -> RowLayout:

@@ -32,7 +32,7 @@ _COLUMN, _LAYOUT_KEY, _PADDING_KEY = "row", "mlrt.layout", "mlrt.padding"
 
 
 def write_row_file(
-    path: Path, digest: str, layout: RowLayout, batches: Iterable[Batch], *, most_bytes: int | None = None
+    path: Path, layout: RowLayout, parts: Mapping[str, str], batches: Iterable[Batch], *, most_bytes: int
 ) -> RowManifest:
     """Write batches, arrays [n] or [n, width] of each field, one after another; memory is taken for one block.
 
@@ -42,13 +42,13 @@ def write_row_file(
     with _Writer(path, layout, most_bytes) as writer:
         for batch in batches:
             writer.append(batch)
-    return writer.manifest(digest)
+    return writer.manifest(parts)
 
 
 class _Writer:
     """Collects rows in one block of memory, which is hashed and written when it is full."""
 
-    def __init__(self, path: Path, layout: RowLayout, most_bytes: int | None) -> None:
+    def __init__(self, path: Path, layout: RowLayout, most_bytes: int) -> None:
         self._path, self._layout, self._most_bytes = path, layout, most_bytes
         self._block_rows = 1 << max(0, (_BLOCK_BYTES // layout.row_bytes).bit_length() - 1)
         self._block = Rows.allocate(self._block_rows, layout.row_bytes)
@@ -87,7 +87,7 @@ class _Writer:
         self._writer.write_batch(_record_batch(self._schema, rows), custom_metadata={_PADDING_KEY: self._padding})
         self._rows += self._filled
         self._filled = 0
-        if self._most_bytes is not None and self._sink.tell() > self._most_bytes:
+        if self._sink.tell() > self._most_bytes:
             raise CapacityError(
                 problem(
                     expected=f"rows of at most {self._most_bytes:,} bytes",
@@ -97,7 +97,7 @@ class _Writer:
                 )
             )
 
-    def manifest(self, digest: str) -> RowManifest:
+    def manifest(self, parts: Mapping[str, str]) -> RowManifest:
         """Describe the file, as a reader of Arrow finds its blocks."""
         with self._path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             whole = pa.py_buffer(mapped)
@@ -106,8 +106,8 @@ class _Writer:
             size = whole.size
             del whole
         return RowManifest(
-            digest=digest,
             layout=self._layout.to_dict(),
+            parts=dict(parts),
             rows=self._rows,
             block_rows=self._block_rows,
             file_bytes=size,
