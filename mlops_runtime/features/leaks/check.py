@@ -1,0 +1,85 @@
+"""The leak check: a training set against what a point-in-time join gives for its keys and times."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mlops_runtime.data import Source
+from mlops_runtime.features.join import join
+from mlops_runtime.features.leaks.comparable import codes, comparable, differ
+from mlops_runtime.features.leaks.explain import Differences, explain
+from mlops_runtime.features.leaks.listing import list_leaks
+from mlops_runtime.features.leaks.recorded import Recorded, TrainingSet, match_columns, read_training
+from mlops_runtime.features.leaks.report import KINDS, Leak, LeakReport, TableLeaks
+from mlops_runtime.features.tables import FeatureTable
+
+__all__ = ["find_leaks"]
+
+
+def find_leaks(
+    training: Source | Any,
+    tables: Sequence[FeatureTable],
+    *,
+    entity_time: str,
+    columns: Mapping[str, str] | None = None,
+    limit: int = 100,
+) -> LeakReport:
+    """Compare a training set with the join it should have come from, and say where each wrong value was taken from.
+
+    training: a data set or a data frame with the keys, a time and recorded features, however it was made. tables: the
+    feature tables. entity_time: the column with the time at which a row's values had to be known. columns: for features
+    that are called neither `table__feature` nor, if that is unambiguous, by their own name: {"table__feature": column}.
+    limit: how many wrong rows are listed; all are counted.
+
+    A value is right when it equals that of the join: missing (null, NaN, "") equals missing, -0.0 equals 0.0, and where
+    one of the two is of a narrower float type, both are rounded to it. A wrong row is explained by a feature row of its
+    key that holds all values recorded of the table, else value by value, and always as innocently as possible: as
+    values of the future only if no row that was available at the time holds them. Rows are found by hash and compared
+    in full, so nothing is reported that is not so.
+
+    Feature tables stream, once for the join and, when something is wrong, once or twice more; memory is for the
+    training set and one table's features of it. Raises SchemaError and ConfigError as `match_columns` does.
+
+    >>> prices = pa.table({"item": [7, 7], "since": ["2024-01-01", "2024-02-01"], "price": [10.0, 30.0]})
+    >>> table = FeatureTable("prices", prices, ("item",), "since")
+    >>> training = pa.table({"item": [7, 7], "sold": ["2024-01-05", "2024-02-05"], "price": [30.0, 30.0]})
+    >>> report = find_leaks(training, [table], entity_time="sold")
+    >>> report.leaks, [(leak.row, leak.kind, leak.recorded, leak.expected) for leak in report.listed]
+    (1, [(0, 'future', {'price': 30.0}, {'price': 10.0})])
+    """
+    rows = read_training(training, entity_time)
+    matched, notes = match_columns(rows.table.column_names, tables, entity_time, columns or {})
+    found = tuple(_check_table(rows, recorded, limit) for recorded in matched)
+    every = sorted(itertools.chain(*(table.listed for table in found)), key=_gravest_first)
+    return LeakReport(rows.table.num_rows, found, tuple(every[:limit]), notes)
+
+
+def _check_table(training: TrainingSet, recorded: Recorded, limit: int) -> TableLeaks:
+    table = recorded.table
+    entities = training.table.select(list(dict.fromkeys((*table.joins_on, training.entity_time))))
+    expected = join(entities, [table], entity_time=training.entity_time).table
+    differences = _differences(training, recorded, expected)
+    findings = explain(training, recorded, differences)
+    rows = {kind: np.unique(training.numbers[findings["row"][findings["kind"] == KINDS.index(kind)]]) for kind in KINDS}
+    gravest = np.sort(findings, order=["kind", "row", "feature"])[:limit]
+    listed = list_leaks(gravest, training, recorded, expected, differences)
+    return TableLeaks(table.name, dict(recorded.columns), rows, listed)
+
+
+def _differences(training: TrainingSet, recorded: Recorded, expected: pa.Table) -> Differences:
+    wrong, blank = {}, {}
+    for feature, column in recorded.columns.items():
+        values = expected.column(recorded.table.output_name(feature))
+        form, ours = comparable(training.table.column(column), values.type, column)
+        wrong[feature] = differ(ours, codes(values, form))
+        blank[feature] = ours.is_null().to_numpy(zero_copy_only=False)
+    return Differences(wrong, blank)
+
+
+def _gravest_first(leak: Leak) -> tuple[int, int]:
+    return KINDS.index(leak.kind), leak.row
