@@ -1,6 +1,7 @@
-"""Rewrite the benchmark table of README.md from `benchmarks/results/*.json`: no figure there is typed by hand.
+"""Rewrite the tables of figures from `benchmarks/results/*.json`: no figure there is typed by hand.
 
-Usage: python benchmarks/report.py [--check]. With --check nothing is written; exit code 1 when the README is stale.
+All of them stand in benchmarks/README.md, the headlines in the top README. Usage: python benchmarks/report.py
+[--check]. With --check nothing is written; exit code 1 when a table is stale.
 """
 
 from __future__ import annotations
@@ -11,20 +12,31 @@ from pathlib import Path
 from typing import Any
 
 _FOLDER = Path(__file__).parent
-_README = _FOLDER.parent / "README.md"
+_TABLES = {_FOLDER.parent / "README.md": True, _FOLDER / "README.md": False}  # whether it holds the headlines alone
+_HEADLINES = (
+    "fit + transform, adult, 1,000,000 rows, 2 threads",
+    "read CSV + fit + transform, adult, 1,000,000 rows, 2 threads",
+    "whole program, 2,000,000 x (13 + 26)",
+    "impute, log1p, scale, 2,000,000 x 13 float32, 2 threads",
+    "vocabulary encode, dictionaries, 1,000,000 x 8, 2 threads",
+    "drift report, 1,000,000 x (10 numbers + 5 strings)",
+)
 _BEGIN, _END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
 
 
-def section(records: list[dict[str, Any]]) -> str:
-    """Return the Markdown table, one row a VALID measurement; the NOISY ones are named below it, without figures.
+def section(records: list[dict[str, Any]], *, headlines: bool = False) -> str:
+    """Return the Markdown table, one row a VALID measurement; NOISY ones are named below it, without figures.
 
-    Peers are named libraries; a contender called `mlops_runtime, …` is another form of ours and stays in the record.
+    headlines: only those that the top README shows. Peers are named libraries; a contender called `mlops_runtime, …` is
+    another form of ours and stays in the record.
     """
     lines = ["| measurement | ours | times faster than (95 % interval) | floor |", "|---|---:|---|---:|"]
     measurements = [measurement for record in records for measurement in record["measurements"]]
+    if headlines:
+        measurements = [measurement for measurement in measurements if measurement["name"] in _HEADLINES]
     lines += [_row(measurement) for measurement in measurements if measurement["verdict"] == "VALID"]
     noisy = [measurement["name"].partition(";")[0] for measurement in measurements if measurement["verdict"] != "VALID"]
-    if noisy:
+    if noisy and not headlines:
         lines.extend(["", f"Measured, but on too noisy a machine to be reported: {'; '.join(noisy)}."])
     for machine in sorted({_machine(record) for record in records}):
         lines.extend(["", machine])
@@ -57,19 +69,21 @@ def _duration(seconds: float) -> str:
 
 
 def main() -> int:
-    """Rewrite (or check) the section between the markers; returns the exit code."""
+    """Rewrite (or check) the section between the markers of each page; returns the exit code."""
     records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((_FOLDER / "results").glob("*.json"))]
-    text = _README.read_text(encoding="utf-8")
-    if _BEGIN not in text or _END not in text:
-        print(f"{_README}: expected the markers {_BEGIN} and {_END}, got none — add them", file=sys.stderr)
-        return 1
-    before, rest = text.split(_BEGIN, 1)
-    after = rest.split(_END, 1)[1]
-    fresh = f"{before}{_BEGIN}\n{section(records)}\n{_END}{after}"
-    if "--check" in sys.argv[1:]:
-        return int(fresh != text)
-    _README.write_text(fresh, encoding="utf-8")
-    return 0
+    is_stale = False
+    for page, headlines in _TABLES.items():
+        text = page.read_text(encoding="utf-8")
+        if _BEGIN not in text or _END not in text:
+            print(f"{page}: expected the markers {_BEGIN} and {_END}, got none — add them", file=sys.stderr)
+            return 1
+        before, rest = text.split(_BEGIN, 1)
+        after = rest.split(_END, 1)[1]
+        fresh = f"{before}{_BEGIN}\n{section(records, headlines=headlines)}\n{_END}{after}"
+        is_stale |= fresh != text
+        if "--check" not in sys.argv[1:]:
+            page.write_text(fresh, encoding="utf-8")
+    return int(is_stale and "--check" in sys.argv[1:])
 
 
 if __name__ == "__main__":

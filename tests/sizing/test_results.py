@@ -54,6 +54,15 @@ def test_the_readme_table_is_made_from_the_records_and_quotes_nothing_noisy(tmp_
     assert "Measured, but on too noisy a machine to be reported: noisy." in section
 
 
+def test_every_headline_of_the_readme_is_a_measurement(repository: Path) -> None:
+    report = script(repository, "report")
+    results = sorted((repository / "benchmarks" / "results").glob("*.json"))
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in results]
+    names = {measurement["name"] for record in records for measurement in record["measurements"]}
+    assert set(report._HEADLINES) <= names
+    assert "too noisy" not in report.section(records, headlines=True)
+
+
 def test_every_benchmark_script_belongs_to_one_group(repository: Path) -> None:
     runner = script(repository, "run")
     groups = ("kernels", *runner._OWN_GROUPS)
