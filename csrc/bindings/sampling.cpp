@@ -1,4 +1,6 @@
 #include "bindings/bindings.hpp"
+#include "core/row_store.hpp"
+#include "kernels/gather.hpp"
 #include "kernels/orders.hpp"
 #include "kernels/permutation.hpp"
 
@@ -55,6 +57,37 @@ Shared<StratifiedOrder> stratified_order(const Array<std::int64_t>& strata, Word
   return std::make_shared<StratifiedOrder>(std::make_shared<stratified::Table>(values, rows), key_low, key_high);
 }
 
+gather::Field output_field(py::array& output, std::int64_t offset, py::ssize_t count, std::size_t row_bytes) {
+  if ((output.flags() & py::array::c_style) == 0 || output.ndim() < 1 || output.shape(0) != count)
+    throw std::invalid_argument(problem("outputs", "C-contiguous arrays of " + std::to_string(count) + " rows",
+                                        std::string(py::str(py::object(output.attr("shape")))),
+                                        "allocate them with numpy.empty"));
+  std::size_t bytes = static_cast<std::size_t>(output.itemsize());
+  for (py::ssize_t axis = 1; axis < output.ndim(); ++axis) bytes *= static_cast<std::size_t>(output.shape(axis));
+  if (bytes == 0 || offset < 0 || std::cmp_greater(offset, row_bytes) ||
+      bytes > row_bytes - static_cast<std::size_t>(offset))
+    throw std::invalid_argument(problem("outputs", "fields of 1 byte or more within " + std::to_string(row_bytes),
+                                        std::to_string(bytes) + " bytes at " + std::to_string(offset),
+                                        "take the offsets from the layout"));
+  return {static_cast<std::size_t>(offset), bytes, static_cast<std::byte*>(output.mutable_data())};
+}
+
+void gather_rows(const RowStore& store, const Array<std::int64_t>& ordinals, const std::vector<std::int64_t>& offsets,
+                 std::vector<py::array> outputs) {
+  const std::int64_t* const rows = flat(ordinals, "ordinals");
+  const std::int64_t count = ordinals.size();
+  if (offsets.size() != outputs.size())
+    throw std::invalid_argument(problem("outputs", "an offset for each",
+                                        std::to_string(offsets.size()) + " for " + std::to_string(outputs.size()),
+                                        "take the offsets from the layout"));
+  const RowView view = store.view();
+  std::vector<gather::Field> fields;
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    fields.push_back(output_field(outputs[i], offsets[i], count, view.row_bytes));
+  const py::gil_scoped_release release;
+  gather::run(view, rows, count, fields);
+}
+
 void bind_orders(py::module_& module) {
   py::class_<Order, Shared<Order>>(module, "Order", "Which row comes at which position of an epoch.",
                                    py::metaclass(reinterpret_cast<PyObject*>(&PyType_Type)))
@@ -90,6 +123,8 @@ void bind_orders(py::module_& module) {
 
 void bind_sampling(py::module_& module) {
   bind_orders(module);
+  module.def("gather", &gather_rows, py::arg("rows"), py::arg("ordinals").noconvert(), py::arg("offsets"),
+             py::arg("outputs"), "Copy rows by their ordinals into one array for each field.");
 }
 
 }  // namespace mlrt::bindings
