@@ -46,14 +46,15 @@ class _Binding:
 
     def keys(self, given: Mapping[str, Tensor], wanted: str) -> pa.Table:
         """Return the key columns of a request. Raises SchemaError when it has neither them nor the input `wanted`."""
-        names = self.store.view.keys.names
-        absent = next((name for name in names if name not in given), None)
+        view = self.store.view
+        absent = next((name for name in view.joins_on if name not in given), None)
         if absent is not None:
             raise SchemaError(
-                f"inputs: expected `{wanted}`, or `{absent}`, by which online view `{self.store.view.name}` finds it, "
+                f"inputs: expected `{wanted}`, or `{absent}`, by which online view `{view.name}` finds it, "
                 "got neither — see the model's metadata"
             )
-        return pa.table({name: given[name].values for name in names})
+        called = zip(view.keys.names, view.joins_on, strict=True)
+        return pa.table({key: given[name].values for key, name in called})
 
     def read(self, given: Mapping[str, Tensor]) -> tuple[list[Tensor], Lookup] | None:
         """Return the inputs that a request does not carry; None when it carries all of them."""
@@ -129,8 +130,11 @@ class OnlineInputs:
         ]
 
     def _keys(self) -> dict[str, tuple[str, str]]:
-        views = [binding.store.view for binding in self._bindings]
-        return {key.name: (_DATATYPES.get(key.kind, "BYTES"), view.name) for view in views for key in view.keys.columns}
+        keys = {}
+        for view in (binding.store.view for binding in self._bindings):
+            for name, key in zip(view.joins_on, view.keys.columns, strict=True):
+                keys[name] = (_DATATYPES.get(key.kind, "BYTES"), view.name)
+        return keys
 
 
 def _features_for(store: OnlineStore, schema: Schema) -> dict[str, str]:

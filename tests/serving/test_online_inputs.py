@@ -24,7 +24,7 @@ from mlops_runtime.registry import Model
 from mlops_runtime.serving.client import Client
 
 FEATURES = Schema((Column("hours", "number"), Column("city", "string")))
-VIEW = OnlineView("people", Schema((Column("person", "integer"),)), FEATURES, ttl_s=3600.0)
+VIEW = OnlineView("people", Schema((Column("id", "integer"),)), FEATURES, ttl_s=3600.0, entity_keys=("person",))
 PASSWORD = "open-sesame"
 KNOWN = 64  # rows of people that the store knows; those after them it does not
 
@@ -33,7 +33,7 @@ def fill(store: OnlineStore, rows: pa.Table, *, age_s: float = 0.0) -> None:
     """Write a row for each of `rows`, keyed by its position, whose values hold since `age_s` ago."""
     event = np.full(rows.num_rows, time.time() - age_s).astype("datetime64[s]").astype("datetime64[us]").view(np.int64)
     with store.writing() as writing:
-        writing.add(rows.append_column("person", pa.array(np.arange(rows.num_rows))), event, event)
+        writing.add(rows.append_column("id", pa.array(np.arange(rows.num_rows))), event, event)
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_a_request_with_neither_the_input_nor_its_key_is_refused_with_the_name_o
         ):
             client.infer("claims", sent[1:])
         texts = triton.InferInput("person", [2], "BYTES").set_data_from_numpy(np.array(["a", "b"], np.object_))
-        with pytest.raises(InferenceServerException, match="column `person`"):
+        with pytest.raises(InferenceServerException, match="column `id`"):
             client.infer("claims", [texts, *sent[1:]])
         huge = triton.InferInput("person", [2], "UINT64").set_data_from_numpy(np.array([1, 2**64 - 1], np.uint64))
         with pytest.raises(InferenceServerException) as caught:

@@ -127,7 +127,8 @@ class RedisStore:
         if self._link.run(lambda client: client.set(self._prefix + "view", text, nx=True)):
             return view
         stored = self._stored(view.name)
-        different = [part for part in ("keys", "features", "ttl_s") if getattr(stored, part) != getattr(view, part)]
+        parts = ("keys", "features", "ttl_s", "entity_keys")
+        different = [part for part in parts if getattr(stored, part) != getattr(view, part)]
         if different:
             raise SchemaError(
                 problem(

@@ -23,8 +23,10 @@ class OnlineView:
 
     keys: columns of kind string or integer that name a row together. features: columns of kind number are kept as
     float64, those of every other kind as texts, which is how a request carries them. ttl_s: how long values hold, in
-    seconds, the last moment included; None for ever.
-    Raises SchemaError for keys of another kind, or none, and for a column that is a key and a feature.
+    seconds, the last moment included; None for ever. entity_keys: what entity rows and requests call the keys, if
+    otherwise, as in `FeatureTable`.
+    Raises SchemaError for keys of another kind, or none, for a column that is a key and a feature, and for another
+    number of entity_keys than of keys.
 
     >>> view = OnlineView("accounts", Schema((Column("id", "integer"),)), Schema((Column("balance", "number"),)))
     >>> view.numbers, view.texts, OnlineView.from_dict(view.to_dict()) == view
@@ -35,6 +37,7 @@ class OnlineView:
     keys: Schema
     features: Schema
     ttl_s: float | None = None
+    entity_keys: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         unfit = [column for column in self.keys.columns if column.kind not in _KEY_KINDS]
@@ -43,6 +46,9 @@ class OnlineView:
             raise self._wrong("keys of kind string or integer", got, "choose texts or whole numbers as keys")
         if shared := repeated_names((*self.keys.names, *self.features.names)):
             raise self._wrong("columns that are a key or a feature", f"{listed(shared)} as both", "leave one out")
+        if len(self.joins_on) != len(self.keys.columns):
+            got = f"{len(self.joins_on)} for {len(self.keys.columns)}"
+            raise self._wrong("as many entity_keys as keys", got, "name them in the same order")
 
     @classmethod
     def of(cls, table: FeatureTable) -> OnlineView:
@@ -50,7 +56,13 @@ class OnlineView:
         schema = table.schema
         keys = schema.select(table.keys)
         whole = tuple(Column(key.name, "integer") if key.kind == "number" else key for key in keys.columns)
-        return cls(table.name, replace(keys, columns=whole), schema.select(table.feature_names), table.ttl_s)
+        features = schema.select(table.feature_names)
+        return cls(table.name, replace(keys, columns=whole), features, table.ttl_s, table.entity_keys)
+
+    @property
+    def joins_on(self) -> tuple[str, ...]:
+        """What entity rows and requests call the keys, in the keys' order."""
+        return self.keys.names if self.entity_keys is None else self.entity_keys
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -74,6 +86,7 @@ class OnlineView:
             "keys": self.keys.to_dict(),
             "features": self.features.to_dict(),
             "ttl_s": None if self.ttl_s is None else hex_float(self.ttl_s),
+            "entity_keys": None if self.entity_keys is None else list(self.entity_keys),
         }
 
     @classmethod
@@ -83,11 +96,12 @@ class OnlineView:
             name, ttl = values["name"], values["ttl_s"]
             ttl_s = None if ttl is None else from_hex_float(ttl)
             keys, features = Schema.from_dict(values["keys"]), Schema.from_dict(values["features"])
+            entity_keys = None if values["entity_keys"] is None else tuple(map(str, values["entity_keys"]))
         except (KeyError, TypeError, ValueError) as error:
             raise _malformed(str(error)) from error
         if not isinstance(name, str) or (ttl_s is not None and not ttl_s >= 0.0):
             raise _malformed(f"name {name!r}, ttl_s {ttl_s!r}")
-        return cls(name, keys, features, ttl_s)
+        return cls(name, keys, features, ttl_s, entity_keys)
 
     def _wrong(self, expected: str, got: str, next_step: str) -> SchemaError:
         where = f"online view `{self.name}`"
@@ -97,7 +111,7 @@ class OnlineView:
 def _malformed(got: str) -> SchemaError:
     return SchemaError(
         problem(
-            expected="name, keys, features and ttl_s",
+            expected="name, keys, features, ttl_s and entity_keys",
             got=got[:200],
             where="online view",
             next_step="write it with OnlineView.to_dict",
