@@ -30,6 +30,7 @@ _EXTRAS = {
     "train": "train LightGBM and linear models",
     "torch": "train MLPs",
     "pg": "keep the registry in PostgreSQL",
+    "redis": "keep online features in Redis",
 }
 _TOOLS = {"all", "bench", "test"}
 _GPU_TIMEOUT_S = 10
