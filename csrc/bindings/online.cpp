@@ -106,22 +106,13 @@ py::tuple to_tuple(const Written& written) {
   return py::make_tuple(written.rows, written.bytes, written.digest);
 }
 
-// The segments that a manifest names, while it is the current one.
-class Live {
- public:
-  Live(SharedFormat format, std::vector<SharedSegment> segments, int descriptor, const std::string& path)
-      : format_(std::move(format)),
-        version_(format_->shape, format_->seed, std::move(segments)),
-        manifest_(descriptor, path) {}
+// Segments and how to read them.
+struct Live {
+  Live(SharedFormat format_, std::vector<SharedSegment> segments)
+      : format(std::move(format_)), version(format->shape, format->seed, std::move(segments)) {}
 
-  const Format& format() const { return *format_; }
-  const Version& version() const { return version_; }
-  bool is_current() const { return manifest_.is_current(); }
-
- private:
-  SharedFormat format_;
-  Version version_;
-  WatchedFile manifest_;
+  SharedFormat format;
+  Version version;
 };
 
 // The arrays of a read: event, numbers and found are one block of memory.
@@ -177,39 +168,39 @@ class Arrays {
   std::int64_t text_bytes_ = 0;
 };
 
-// None when the version is not current any more.
-py::object read(const Live& live, const Keys& keys, const Moments& moments) {
-  Arrays arrays(live.format().shape, keys.size());
-  bool is_current = false;
+py::tuple read(const Live& live, const Keys& keys, const Moments& moments) {
+  Arrays arrays(live.format->shape, keys.size());
   {
     std::optional<py::gil_scoped_release> release;
     if (keys.size() > kFewKeys) release.emplace();
-    is_current = live.is_current();
-    if (is_current) arrays.fill(live.version(), keys, moments);
+    arrays.fill(live.version, keys, moments);
   }
-  return is_current ? py::object(std::move(arrays).finish()) : py::none();
+  return std::move(arrays).finish();
 }
 
-py::object read_at_once(const Live& live, const py::object& keys, std::int64_t oldest, std::int64_t newest) {
-  return read(live, encode(live.format(), keys), {&oldest, &newest, 0});
+py::tuple read_at_once(const Live& live, const py::object& keys, std::int64_t oldest, std::int64_t newest) {
+  return read(live, encode(*live.format, keys), {&oldest, &newest, 0});
 }
 
-py::object read_at_each(const Live& live, const py::object& keys, const Array<std::int64_t>& oldest,
-                        const Array<std::int64_t>& newest) {
-  const Keys wanted = encode(live.format(), keys);
+py::tuple read_at_each(const Live& live, const py::object& keys, const Array<std::int64_t>& oldest,
+                       const Array<std::int64_t>& newest) {
+  const Keys wanted = encode(*live.format, keys);
   if (std::cmp_not_equal(oldest.size(), wanted.size()) || std::cmp_not_equal(newest.size(), wanted.size()))
     throw std::invalid_argument(problem("read", "a moment for each of " + std::to_string(wanted.size()) + " keys",
                                         std::to_string(newest.size()), "pass one moment, or as many as keys"));
   return read(live, wanted, {oldest.data(), newest.data(), 1});
 }
 
-void add(Guarded<Builder>& guarded, const Table& table, const Array<std::int64_t>& event,
+void add(Guarded<Builder>& guarded, const Table& table, const Array<double>& numbers, const Array<std::int64_t>& event,
          const Array<std::int64_t>& known, const Live& base) {
-  if (event.size() != table.rows() || known.size() != table.rows())
-    throw std::invalid_argument(problem("OnlineBuilder.add", "times of " + std::to_string(table.rows()) + " rows",
-                                        std::to_string(event.size()) + " and " + std::to_string(known.size()),
-                                        "pass a time for each row"));
-  guarded.with([&](Builder& builder) { builder.add(table, event.data(), known.data(), base.version()); });
+  const std::int64_t rows = table.rows();
+  const bool fits = numbers.ndim() == 2 && numbers.shape(0) == rows &&
+                    std::cmp_equal(numbers.shape(1), base.format->shape.numbers) && event.size() == rows &&
+                    known.size() == rows;
+  if (!fits)
+    throw std::invalid_argument(problem("OnlineBuilder.add", "numbers and times of " + std::to_string(rows) + " rows",
+                                        "others", "pass each number of the view, and two times, for each row"));
+  guarded.with([&](Builder& builder) { builder.add(table, numbers.data(), event.data(), known.data(), base.version); });
 }
 
 std::uint64_t count_rows(const Piece& piece) {
@@ -259,18 +250,20 @@ void bind_segments(py::module_& module) {
 
 void bind_online(py::module_& module) {
   bind_segments(module);
-  final_class<Live>(module, "OnlineVersion", "The segments of an online store while its manifest is the current one.")
-      .def(py::init<SharedFormat, std::vector<SharedSegment>, int, const std::string&>(), py::arg("format"),
-           py::arg("segments"), py::arg("descriptor"), py::arg("path"))
-      .def_property_readonly("is_current", &Live::is_current)
+  final_class<Live>(module, "OnlineVersion", "The rows of an online store at one moment.")
+      .def(py::init<SharedFormat, std::vector<SharedSegment>>(), py::arg("format"), py::arg("segments"))
       .def("read", &read_at_once, py::arg("keys"), py::arg("oldest"), py::arg("newest"))
       .def("read", &read_at_each, py::arg("keys"), py::arg("oldest").noconvert(), py::arg("newest").noconvert());
+  final_class<WatchedFile>(module, "WatchedFile", "Whether an open file still is the one under its name.")
+      .def(py::init<int, const std::string&>(), py::arg("descriptor"), py::arg("path"))
+      .def_property_readonly("is_current", &WatchedFile::is_current);
   const auto number = [](auto get) { return [get](const Guarded<Builder>& guarded) { return guarded.with(get); }; };
   final_class<Guarded<Builder>>(module, "OnlineBuilder", "Of rows that come in any order, the newest of each key.")
       .def(
           py::init([](const Format& format) { return std::make_unique<Guarded<Builder>>(format.shape, format.parts); }),
           py::arg("format"))
-      .def("add", &add, py::arg("table"), py::arg("event").noconvert(), py::arg("known").noconvert(), py::arg("base"))
+      .def("add", &add, py::arg("table"), py::arg("numbers").noconvert(), py::arg("event").noconvert(),
+           py::arg("known").noconvert(), py::arg("base"))
       .def_property_readonly("rows", number([](const Builder& builder) { return builder.rows(); }))
       .def_property_readonly("incomplete", number([](const Builder& builder) { return builder.incomplete(); }))
       .def_property_readonly("bytes", number([](const Builder& builder) { return builder.bytes(); }))

@@ -12,30 +12,18 @@ namespace {
 constexpr std::size_t kChunkBytes = std::size_t{4} << 20;
 constexpr std::size_t kFirstSlots = 1024;
 
-void require(const Column& column, Type type, Layout layout) {
-  if (column.type != type || (layout == Layout::fixed && column.layout != layout))
-    throw std::invalid_argument(problem("feature `" + column.field->name + "`", std::string(name_of(type)),
-                                        std::string(name_of(column.type)), "cast it first"));
-}
-
-double number_at(const Column& column, std::int64_t i) {
-  if (column.is_null(i)) return std::numeric_limits<double>::quiet_NaN();
-  return load<double>(column.values, column.offset + i);
+void require_text(const Column& column) {
+  if (column.type != Type::utf8 || column.layout == Layout::dictionary)
+    throw std::invalid_argument(
+        problem("feature `" + column.field->name + "`", "utf8", std::string(name_of(column.type)), "cast it first"));
 }
 
 }  // namespace
 
-// The columns of a batch and the times of its rows.
-struct Builder::Columns {
-  Columns(const Batch& batch, std::size_t keys, const Shape& shape, const std::int64_t* event_times,
-          const std::int64_t* known_times)
-      : numbers(batch.columns.data() + keys), texts(numbers + shape.numbers), event(event_times), known(known_times) {
-    for (std::uint32_t i = 0; i < shape.numbers; ++i) require(numbers[i], Type::float64, Layout::fixed);
-    for (std::uint32_t i = 0; i < shape.texts; ++i) require(texts[i], Type::utf8, Layout::none);
-  }
-
-  const Column* numbers;
+// What was given of a batch, from its first row on.
+struct Builder::Given {
   const Column* texts;
+  const double* numbers;
   const std::int64_t* event;
   const std::int64_t* known;
 };
@@ -47,44 +35,46 @@ Builder::Builder(const Shape& shape, std::vector<Part> parts)
       shift_(static_cast<int>(std::bit_width(std::max<std::size_t>(1, kChunkBytes / row_bytes_))) - 1),
       slots_(kFirstSlots) {}
 
-void Builder::add(const Table& table, const std::int64_t* event, const std::int64_t* known, const Version& base) {
-  if (table.fields().size() != parts_.size() + shape_.numbers + shape_.texts)
-    throw std::invalid_argument(problem("OnlineBuilder.add", "the view's keys, numbers and texts",
+void Builder::add(const Table& table, const double* numbers, const std::int64_t* event, const std::int64_t* known,
+                  const Version& base) {
+  if (table.fields().size() != parts_.size() + shape_.texts)
+    throw std::invalid_argument(problem("OnlineBuilder.add", "the keys and the texts of the view",
                                         std::to_string(table.fields().size()) + " columns", "select them first"));
+  std::int64_t first = 0;
   for (const Batch& batch : table.batches()) {
-    const Columns columns(batch, parts_.size(), shape_, event, known);
+    const Column* const texts = batch.columns.data() + parts_.size();
+    for (std::uint32_t i = 0; i < shape_.texts; ++i) require_text(texts[i]);
+    const Given given{texts, numbers + first * shape_.numbers, event + first, known + first};
     Keys keys(parts_);
     keys.append(batch, 0);
     base.find(keys, sizeof(Row), [&](std::size_t i, std::uint64_t hash, const Found& found) {
-      const bool is_complete = !keys.is_missing(i) && event[i] != kMissingTime && known[i] != kMissingTime;
-      if (is_complete)
-        take(columns, static_cast<std::int64_t>(i), keys[i], hash, found);
+      const bool has_times = given.event[i] != kMissingTime && given.known[i] != kMissingTime;
+      if (has_times && !keys.is_missing(i))
+        take(given, static_cast<std::int64_t>(i), keys[i], hash, found);
       else
         ++incomplete_;
     });
-    event += batch.rows;
-    known += batch.rows;
+    first += batch.rows;
   }
 }
 
-void Builder::take(const Columns& columns, std::int64_t i, std::string_view key, std::uint64_t hash,
-                   const Found& base) {
-  const Row times{columns.event[i], columns.known[i], static_cast<std::uint32_t>(key.size()), 0, 0};
+void Builder::take(const Given& given, std::int64_t i, std::string_view key, std::uint64_t hash, const Found& base) {
+  const Row times{given.event[i], given.known[i], static_cast<std::uint32_t>(key.size()), 0, 0};
   std::uint64_t& slot = slot_of(hash, key);
   if (slot != 0) {
     Row& present = *reinterpret_cast<Row*>(place(slot_row(slot)));
-    if (times.replaces(present)) fill(present, columns, i, key, times);
+    if (times.replaces(present)) fill(present, given, i, key, times);
     return;
   }
   if (base.row != nullptr && !times.replaces(*base.row)) return;
-  fill(append_row(), columns, i, key, times);
+  fill(append_row(), given, i, key, times);
   slot = slot_value(hash, count_);
   hashes_.push_back(hash);
   ++count_;
   if (count_ * 2 > slots_.size()) grow();
 }
 
-void Builder::fill(Row& row, const Columns& columns, std::int64_t i, std::string_view key, const Row& times) {
+void Builder::fill(Row& row, const Given& given, std::int64_t i, std::string_view key, const Row& times) {
   row = times;
   row.heap = heap_.size();
   auto* const bytes = reinterpret_cast<std::byte*>(&row);
@@ -95,7 +85,7 @@ void Builder::fill(Row& row, const Columns& columns, std::int64_t i, std::string
     heap_.append(key);
   std::uint64_t end = 0;
   for (std::uint32_t text = 0; text < shape_.texts; ++text) {
-    const std::string_view value = text_at(columns.texts[text], i);
+    const std::string_view value = text_at(given.texts[text], i);
     heap_.append(value);
     end += value.size();
     if (end > std::numeric_limits<std::uint32_t>::max())
@@ -103,10 +93,7 @@ void Builder::fill(Row& row, const Columns& columns, std::int64_t i, std::string
     const auto end32 = static_cast<std::uint32_t>(end);
     std::memcpy(bytes + shape_.ends_offset() + 4 * std::size_t{text}, &end32, sizeof end32);
   }
-  for (std::uint32_t number = 0; number < shape_.numbers; ++number) {
-    const double value = number_at(columns.numbers[number], i);
-    std::memcpy(bytes + shape_.numbers_offset() + 8 * std::size_t{number}, &value, sizeof value);
-  }
+  std::memcpy(bytes + shape_.numbers_offset(), given.numbers + i * shape_.numbers, shape_.numbers * sizeof(double));
 }
 
 // The slot of a key: the one that has it, or the free one where it belongs.

@@ -14,10 +14,11 @@ class Builder final : public RowSource {
  public:
   Builder(const Shape& shape, std::vector<Part> parts);
 
-  // Takes the rows of a table whose columns are the parts of the key (int64 or utf8), the numbers (float64) and the
-  // texts (utf8); event, known: of its rows, kMissingTime where there is none. A row that does not replace what `base`
-  // has of its key is left out. Throws std::invalid_argument for columns of other types; some rows may then be in.
-  void add(const Table& table, const std::int64_t* event, const std::int64_t* known, const Version& base);
+  // Takes the rows of a table whose columns are the parts of the key (int64 or utf8) and the texts (utf8). Row-major
+  // numbers: [rows, shape.numbers]; event, known: [rows], kMissingTime where there is none. A row that does not replace
+  // what `base` has of its key is left out. Throws std::invalid_argument for other columns; some rows may then be in.
+  void add(const Table& table, const double* numbers, const std::int64_t* event, const std::int64_t* known,
+           const Version& base);
 
   std::uint64_t rows() const override { return count_; }
   const Row& row(std::uint64_t number) const override { return *reinterpret_cast<const Row*>(place(number)); }
@@ -27,10 +28,10 @@ class Builder final : public RowSource {
   std::size_t bytes() const;
 
  private:
-  struct Columns;
+  struct Given;
 
-  void take(const Columns& columns, std::int64_t i, std::string_view key, std::uint64_t hash, const Found& base);
-  void fill(Row& row, const Columns& columns, std::int64_t i, std::string_view key, const Row& times);
+  void take(const Given& given, std::int64_t i, std::string_view key, std::uint64_t hash, const Found& base);
+  void fill(Row& row, const Given& given, std::int64_t i, std::string_view key, const Row& times);
   std::uint64_t& slot_of(std::uint64_t hash, std::string_view key);
   Row& append_row();
   void grow();
