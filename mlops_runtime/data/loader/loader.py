@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal, Self, get_args
-
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_runtime.core.errors import ConfigError, problem
-from mlops_runtime.data.loader.batch import Batch
 from mlops_runtime.data.loader.cursor import Cursor
 from mlops_runtime.data.loader.feeding import Feeding, HostBatches, native_feed
-from mlops_runtime.data.loader.identity import LARGEST_SEED, OrderIdentity
+from mlops_runtime.data.loader.identity import OrderIdentity
+from mlops_runtime.data.loader.loop import ArrayKind, BatchLoop, check_options
 from mlops_runtime.data.loader.orders import Orders, digest_of_split
 from mlops_runtime.data.loader.samplers import Sampler, Shuffled
 from mlops_runtime.data.loader.shares import Geometry, Last
@@ -20,20 +16,17 @@ from mlops_runtime.data.loader.state import LoaderState
 from mlops_runtime.data.loader.tensors import DeviceBatches, require_device, to_tensor
 from mlops_runtime.data.rows import RowTable
 
-__all__ = ["ArrayKind", "Loader"]
-
-ArrayKind = Literal["numpy", "torch"]
-_MOST_AHEAD = 1024
+__all__ = ["Loader"]
 
 
-class Loader:
+class Loader(BatchLoop):
     """Batches of a row table, one epoch for each `for` loop over it, made ahead by threads of its own.
 
-    rows: the table. batch_rows: rows of a batch of one shard. sampler: `Sequential`, `Shuffled` (default), `Weighted` or
-    `Stratified`. seed: 0 to 2^53-1. subset: int64[m], the rows of a split, default all. shard, shards: which part of
+    rows: the table. batch_rows: rows of a batch of one shard. sampler: `Sequential`, `Shuffled` (default), `Weighted`
+    or `Stratified`. seed: 0 to 2^53-1. subset: int64[m], the rows of a split, default all. shard, shards: which part of
     every step this loader takes, of how many. last: what becomes of an incomplete last step, see `Geometry`. prefetch:
-    batches made ahead. device: a GPU ("cuda:0") that batches are copied to by way of pinned buffers. as_: "numpy" arrays
-    or "torch" tensors, which share their memory; a device means tensors.
+    batches made ahead. device: a GPU ("cuda:0") that batches are copied to, by way of pinned buffers. as_: "numpy"
+    arrays or "torch" tensors, which share their memory; a device means tensors.
 
     The order of an epoch is a function of the table's digest, the split, the sampler, the seed and the epoch's number
     only. `state` is the place after the last batch that was handed out; a loader given it goes on there, whatever its
@@ -64,9 +57,7 @@ class Loader:
         as_: ArrayKind = "numpy",
         state: LoaderState | None = None,
     ) -> None:
-        _check("seed", 0 <= seed <= LARGEST_SEED, "0 to 2^53-1", seed)
-        _check("prefetch", 1 <= prefetch <= _MOST_AHEAD, f"1 to {_MOST_AHEAD}", prefetch)
-        _check("as_", as_ in get_args(ArrayKind), "numpy or torch", as_)
+        check_options(seed, prefetch, as_)
         sampler = Shuffled() if sampler is None else sampler
         self._table = rows
         self._orders = Orders(sampler, rows.rows, subset)
@@ -74,72 +65,12 @@ class Loader:
             dataset=rows.digest, split=digest_of_split(subset), sampler=sampler.to_dict(), seed=seed
         )
         geometry = Geometry(self._orders.samples, batch_rows, shard, shards, last)
-        self._cursor = Cursor(geometry, identity, state)
+        super().__init__(Cursor(geometry, identity, state))
         self._prefetch = prefetch
         self._device = device
-        self._feeding: Feeding | None = None
         self._convert = None if as_ == "numpy" else to_tensor()
         if device is not None:
             require_device(device)
-
-    @property
-    def state(self) -> LoaderState:
-        """Where the next batch begins: the place after the last one that was handed out."""
-        return self._cursor.state
-
-    @property
-    def epoch(self) -> int:
-        """The epoch that the next batch is of, counted from 0."""
-        return self._cursor.epoch
-
-    @property
-    def remaining(self) -> int:
-        """Batches that the next loop yields: those left of this epoch."""
-        return self._cursor.remaining
-
-    def __len__(self) -> int:
-        """Batches of a whole epoch, the same for every shard."""
-        return self._cursor.geometry.steps()
-
-    def __iter__(self) -> Iterator[Batch]:
-        """Yield the batches that are left of this epoch."""
-        epoch = self.epoch
-        while self.epoch == epoch:
-            yield self._next()
-
-    def close(self) -> None:
-        """End the threads; a later loop starts new ones. Dropping the loader does it, too."""
-        if self._feeding is not None:
-            self._feeding.close()
-            self._feeding = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        geometry, sampler = self._cursor.geometry, self._cursor.identity.sampler["kind"]
-        return (
-            f"Loader({sampler}, {geometry.samples:,} samples in batches of {geometry.batch_rows:,}, shard "
-            f"{geometry.shard} of {geometry.shards}; epoch {self.epoch}, {self.remaining:,} of {len(self):,} left)"
-        )
-
-    def _next(self) -> Batch:
-        """Take the next batch; whatever interrupts it, the cursor and the feed never disagree on which one that is."""
-        feeding, self._feeding = self._feeding, None
-        if feeding is None or not feeding.is_here:  # a forked child makes threads of its own
-            feeding = self._start()
-        taken = feeding.take()
-        cursor, share = self._cursor, self._cursor.share
-        batch = Batch(taken.arrays, taken.rows, epoch=cursor.epoch, position=share.start, padding=share.padding)
-        cursor.advance()
-        if cursor.epoch == batch.epoch:
-            self._feeding = feeding
-        else:
-            feeding.close()
-        return batch
 
     def _start(self) -> Feeding:
         cursor = self._cursor
@@ -149,8 +80,3 @@ class Loader:
             return DeviceBatches(*rest, prefetch=self._prefetch, device=self._device)
         names = [field.name for field in self._table.layout.fields]
         return HostBatches(native_feed(*rest, prefetch=self._prefetch), names, self._convert)
-
-
-def _check(name: str, is_good: bool, expected: str, got: object) -> None:
-    if not is_good:
-        raise ConfigError(problem(expected=f"{name} of {expected}", got=repr(got), where="Loader", next_step="change it"))

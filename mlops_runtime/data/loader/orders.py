@@ -75,7 +75,7 @@ def _checked(subset: NDArray[np.int64], rows: int) -> NDArray[np.int64]:
     """Refuse a row that is not there, or there twice: neither could be seen once an epoch."""
     chosen = np.ascontiguousarray(subset, np.int64)
     is_flat = chosen.ndim == 1 and np.asarray(subset).dtype.kind in "iu"
-    if is_flat and (chosen.size == 0 or (0 <= chosen.min() and chosen.max() < rows)):
+    if is_flat and (chosen.size == 0 or (chosen.min() >= 0 and chosen.max() < rows)):
         seen = np.zeros(rows, np.bool_)
         seen[chosen] = True
         if np.count_nonzero(seen) == len(chosen):

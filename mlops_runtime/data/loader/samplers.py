@@ -60,10 +60,11 @@ class Weighted:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stratified:
-    """Every row once, and any stretch of the epoch holds each stratum in its proportion, to within a row or so.
+    """Every row once; what an epoch has given at any time holds each stratum in its proportion, to within one row.
 
-    strata: int64[rows of the table], a number for each row's stratum: a class, a region. Within a stratum the order is
-    random. Raises ShapeError for another shape, DataError for numbers that are not whole.
+    So does any stretch of it, such as a batch, to within two. Within a stratum the order is random.
+    strata: int64[rows of the table], a number for each row's stratum: a class, a region. Raises ShapeError for another
+    shape, DataError for numbers that are not whole.
     """
 
     strata: NDArray[np.int64]

@@ -46,7 +46,9 @@ def require_device(name: str) -> None:
         raise _refused("a GPU such as cuda:0", repr(name), 'leave `device` out and say as_="torch"')
     if not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count():
         found = f"{torch.cuda.device_count()} GPUs that torch {torch.__version__} can use"
-        raise _refused(f"the GPU {name}", found, "install torch with CUDA on a machine with a GPU, or leave `device` out")
+        raise _refused(
+            f"the GPU {name}", found, "install torch with CUDA on a machine with a GPU, or leave `device` out"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class _Sent:
 class DeviceBatches:
     """Batches on a GPU: while one is used there, the next is copied and those behind it are filled.
 
-    The feed fills pinned buffers; a batch goes over in one copy on a stream of its own, and its tensors are views of it.
+    The feed fills pinned buffers; a batch goes over in one copy, on a stream of its own; its tensors are views of it.
     """
 
     def __init__(
@@ -76,7 +78,7 @@ class DeviceBatches:
         pinned = [torch.empty(self._layout.bytes, dtype=torch.uint8, pin_memory=True) for _ in range(count)]
         self._pinned = {buffer.data_ptr(): buffer for buffer in pinned}
         self._device = torch.device(device)
-        self._stream = torch.cuda.Stream(self._device)
+        self._stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
         self._under_way: deque[_Sent] = deque()
         self._unsent = geometry.steps(position)
         self._feed = native_feed(
