@@ -1,0 +1,88 @@
+"""Windows of a stream in memory: while one is used, the next is decoded into other memory."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops_runtime import _native
+from mlops_runtime.data.loader.stream_data import StreamData
+from mlops_runtime.data.loader.stream_plan import Window
+from mlops_runtime.data.rows import RowLayout
+
+__all__ = ["MEMORIES", "LoadedWindow", "WindowReader"]
+
+MEMORIES = 2  # one in use, one being filled
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedWindow:
+    """A window's rows, not yet mixed, and their ordinals int64[rows]."""
+
+    window: Window
+    layout: RowLayout
+    rows: _native.Rows
+    ordinals: NDArray[np.int64]
+
+    def gather(self, start: int, arrays: Mapping[str, NDArray[Any]], ordinals: NDArray[np.int64]) -> None:
+        """Fill arrays, and the ordinals of their rows, with what is at the positions from `start` on."""
+        chosen = self.window.order.rows(start - self.window.positions.start, len(ordinals))
+        np.take(self.ordinals, chosen, out=ordinals)
+        offsets = [self.layout.offset(name) for name in arrays]
+        _native.gather(self.rows, chosen, offsets, list(arrays.values()))
+
+
+class WindowReader:
+    """Decodes windows of at most `largest` rows with `threads` threads, a row group each, into two memories in turn."""
+
+    def __init__(self, data: StreamData, largest: int, threads: int) -> None:
+        self._data = data
+        self._largest = largest
+        self._pool = ThreadPoolExecutor(threads, "mlrt-stream-decode")
+        self._stopped = threading.Event()
+
+    def read(self, windows: Iterable[Window]) -> Iterator[LoadedWindow]:
+        """Yield the windows; each is good until the next is asked for. DataError for damaged or changed files."""
+        memories: list[tuple[_native.Rows, NDArray[np.int64]]] = []
+        coming: tuple[LoadedWindow, list[Future[None]]] | None = None
+        for window, turn in zip(windows, itertools.cycle(range(MEMORIES)), strict=False):
+            if turn == len(memories):
+                rows = _native.Rows.allocate(self._largest, self._data.layout.row_bytes)
+                memories.append((rows, np.empty(self._largest, np.int64)))
+            behind, coming = coming, self._start(window, *memories[turn])
+            if behind is not None:
+                yield _complete(*behind)
+        if coming is not None:
+            yield _complete(*coming)
+
+    def stop(self) -> None:
+        """End the threads, after what they decode at the moment; `read` raises CancelledError from then on."""
+        self._stopped.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def _start(
+        self, window: Window, rows: _native.Rows, ordinals: NDArray[np.int64]
+    ) -> tuple[LoadedWindow, list[Future[None]]]:
+        sizes = [self._data.sizes[group] for group in window.groups]
+        starts = itertools.accumulate(sizes[:-1], initial=0)
+        written = [
+            self._pool.submit(self._data.write, group, rows, ordinals, start, self._goes_on)
+            for group, start in zip(window.groups, starts, strict=True)
+        ]
+        return LoadedWindow(window, self._data.layout, rows, ordinals), written
+
+    def _goes_on(self) -> bool:
+        return not self._stopped.is_set()
+
+
+def _complete(loaded: LoadedWindow, written: Iterable[Future[None]]) -> LoadedWindow:
+    for each in written:
+        each.result()
+    return loaded
