@@ -20,7 +20,7 @@ from mlops_runtime.cli.main import run
 from mlops_runtime.data import Column, Schema
 from mlops_runtime.features.online import OnlineStore, OnlineView
 from mlops_runtime.features.online.redis import RedisStore
-from mlops_runtime.registry import Model
+from mlops_runtime.registry import Bundle, Model, Registry
 from mlops_runtime.serving.client import Client
 
 FEATURES = Schema((Column("hours", "number"), Column("city", "string")))
@@ -171,6 +171,38 @@ def test_metadata_says_what_comes_from_the_store_and_by_which_keys_and_our_clien
         known = rows.slice(0, 8).select(["age", "joined"]).append_column("person", pa.array(np.arange(8)))
         answer = client.infer("claims", known)
     assert answer.outputs["probability"].tobytes() == models[0].score(rows.slice(0, 8)).probability.tobytes()
+
+
+def test_two_stores_are_each_read_once_by_their_own_keys_whatever_the_kinds(
+    serve: Any, home: Path, bundles: tuple[Path, Path], models: tuple[Model, Model], rows: pa.Table, place: str
+) -> None:
+    url = place.partition("#")[0]
+    view = OnlineView("members", Schema((Column("card", "string"),)), Schema((Column("joined", "timestamp"),)))
+    batch = rows.slice(0, 4)
+    joined = pa.table({"card": ["c-0", "c-1", "c-2", "c-3"], "joined": batch.column("joined")})
+    with RedisStore(url, view, tenant="emirates/1").writing() as writing:
+        writing.add(joined, np.full(4, 5), np.full(4, 5))
+    registry = Registry()
+    registry.push(Bundle.open(bundles[0]), "claims")
+    registry.alias("claims", "production", 1)
+    running = serve("claims@production", "--online", place, "--online", f"{url}#emirates%2F1/members")
+    with triton.InferenceServerClient(running.address) as client:
+        cards = triton.InferInput("card", [4, 1], "BYTES")
+        cards.set_data_from_numpy(np.array([["c-0"], ["c-1"], ["c-2"], ["c-9"]], np.object_))
+        people, ages, _ = tensors(batch, [0, 999, 2, 3])
+        answer = client.infer("claims", [cards, people, ages])
+    known = without(batch, [1]).to_pydict()
+    known["joined"][3] = None
+    assert probability(answer) == models[0].score(pa.table(known, batch.schema)).probability.tobytes()
+    parameters = answer.get_response()["parameters"]
+    assert (parameters["online_found_people"], parameters["online_found_members"]) == (3, 3)
+
+
+def test_a_store_that_no_model_reads_from_is_warned_of(serve: Any, bundles: tuple[Path, Path], place: str) -> None:
+    url = place.partition("#")[0]
+    RedisStore(url, OnlineView("others", VIEW.keys, Schema((Column("height", "number"),))))
+    running = serve(str(bundles[0]), "--online", f"{url}#others")
+    assert "warning: online view `others` holds no input of the models served now" in running.log.read_text()
 
 
 def test_a_store_that_is_away_is_a_503_and_its_return_needs_no_restart(
