@@ -91,6 +91,22 @@ class IntegerTable {
     zeros_ += added.zeros;
   }
 
+  // values[i] is that of keys[i], 0 for one that is not here; n <= kKeyBlock.
+  void look_up(const std::int64_t* keys, std::size_t n, std::int64_t* values) const {
+    std::uint64_t hashes[kKeyBlock];
+    for (std::size_t i = 0; i < n; ++i) hashes[i] = hash(keys[i]);
+    slots_.look_up(
+        n, [&](std::size_t i) { return hashes[i]; },
+        [&](const Slot& slot, std::size_t i) { return slot.key == keys[i]; },
+        [&](std::size_t i, std::int64_t value) { values[i] = keys[i] == 0 ? zeros_ : value; });
+  }
+
+  // Gives the entries the values first, first + 1 and so on, in no order; first is above 0.
+  void number(std::int64_t first) {
+    if (zeros_ != 0) zeros_ = first++;
+    slots_.for_each([&](Slot& slot) { slot.value = first++; });
+  }
+
   // visit(key, value) for each entry, in no order.
   template <class Visit>
   void for_each(Visit visit) const {
@@ -191,6 +207,19 @@ class StringTable {
   }
 
   void add(const Added& added) { slots_.took(added.keys); }
+
+  // values[i] is that of probes[i], 0 for one that is not here; n <= kKeyBlock.
+  [[gnu::noinline]] void look_up(const Probe* probes, std::size_t n, std::int64_t* values) const {
+    slots_.look_up(
+        n, [&](std::size_t i) { return probes[i].hash; },
+        [&](const Slot& slot, std::size_t i) { return same(slot, probes[i]); },
+        [&](std::size_t i, std::int64_t value) { values[i] = value; });
+  }
+
+  // Gives the entries the values first, first + 1 and so on, in no order; first is above 0.
+  void number(std::int64_t first) {
+    slots_.for_each([&](Slot& slot) { slot.value = first++; });
+  }
 
   // visit(text, value) for each entry, in no order; the text stays where it is until the table grows.
   template <class Visit>

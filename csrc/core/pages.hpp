@@ -66,6 +66,8 @@ class Pages {
   }
 
   T* data() { return data_; }
+  T* begin() { return data_; }
+  T* end() { return data_ + size_; }
   const T* begin() const { return data_; }
   const T* end() const { return data_ + size_; }
   std::size_t size() const { return size_; }
