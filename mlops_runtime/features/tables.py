@@ -109,18 +109,24 @@ class FeatureTable:
         """Return what a feature is called beside those of other tables: `table__feature`."""
         return f"{self.name}__{feature}"
 
+    def narrowed(self, columns: Sequence[str]) -> Source | Frame:
+        """Return these columns, conformed: a data set to be streamed, or a table that is in memory already."""
+        schema = self.schema.select(columns)
+        if isinstance(self._whole, Source):
+            return self._whole.select(schema.names)
+        return Frame(self._whole.table.select(list(schema.names)), schema, self._whole.notes)
+
     def batches(self, columns: Sequence[str] | None = None, *, rows: int = _BATCH_ROWS) -> Iterator[Batch]:
         """Yield conformed rows with their ordinals, at most `rows` at a time. columns: by default those of `schema`.
 
         Memory is bounded by a few batches of a data set. Raises as `Source.batches` does.
         """
-        names = self.schema.names if columns is None else self.schema.select(columns).names
-        if isinstance(self._whole, Source):
-            yield from self._whole.select(names).batches(rows)
+        chosen = self.narrowed(self.schema.names if columns is None else columns)
+        if isinstance(chosen, Source):
+            yield from chosen.batches(rows)
             return
-        table = self._whole.table.select(list(names))
-        for start in range(0, table.num_rows, rows):
-            yield Batch(table.slice(start, rows), start, _FRAME)
+        for start in range(0, chosen.table.num_rows, rows):
+            yield Batch(chosen.table.slice(start, rows), start, _FRAME)
 
     def times(self, table: pa.Table) -> FeatureTimes:
         """Return the times of rows that `batches` yielded."""

@@ -46,3 +46,7 @@ def test_a_csv_file_is_read_by_column_too(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text("code,n\n007,1\n008,2\n", encoding="utf-8")
     whole = open_source(tmp_path / "f.csv")
     assert whole.select(["code"]).read().table.to_pydict() == {"code": ["007", "008"]}
+
+
+def test_the_arrow_types_are_those_of_every_batch(source: Source) -> None:
+    assert source.arrow_schema == source.read().table.schema
