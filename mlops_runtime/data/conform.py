@@ -108,8 +108,11 @@ def _check_names(present: list[str], schema: Schema, where: str) -> None:
 
 def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Undo the layouts that no kernel reads: dictionaries of non-texts, and string views."""
-    if pa.types.is_dictionary(values.type) and not is_text(values.type):
-        return values.cast(values.type.value_type)
+    if pa.types.is_dictionary(values.type):
+        if not is_text(values.type):
+            return values.cast(values.type.value_type)
+        if pa.types.is_string_view(values.type.value_type):  # as polars has categories
+            values = values.cast(pa.dictionary(values.type.index_type, pa.utf8()))
     return values.cast(pa.utf8()) if pa.types.is_string_view(values.type) else without_null_keys(values)
 
 
