@@ -69,7 +69,9 @@ def explanations(entity: Row, table: TableCase, ours: Row, wrong: tuple[str, ...
     if entity[ENTITY_TIME] is None or any(canonical(entity[key]) is None for key in table.keys):
         return [("unexplained", wrong, None, None)]
     by_name = {name: explanation(entity, table, {name: ours[name]}) for name in wrong}
-    return [(kind, (name,), *times) for name, (kind, *times) in by_name.items()]
+    return [
+        (found[0], tuple(name for name in wrong if by_name[name] == found), *found[1:]) for found in by_name.values()
+    ]
 
 
 def explanation(entity: Row, table: TableCase, ours: Row) -> tuple[str, int | None, int | None]:

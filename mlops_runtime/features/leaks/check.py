@@ -66,8 +66,7 @@ def _check_table(training: TrainingSet, recorded: Recorded, limit: int) -> Table
     differences = _differences(training, recorded, expected)
     findings = explain(training, recorded, differences)
     rows = {kind: np.unique(training.numbers[findings["row"][findings["kind"] == KINDS.index(kind)]]) for kind in KINDS}
-    gravest = np.sort(findings, order=["kind", "row", "feature"])[:limit]
-    listed = list_leaks(gravest, training, recorded, expected, differences)
+    listed = list_leaks(findings, limit, training, recorded, expected, differences)
     return TableLeaks(table.name, dict(recorded.columns), rows, listed)
 
 

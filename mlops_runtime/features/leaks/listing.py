@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -15,34 +16,54 @@ from mlops_runtime.features.tables import MISSING_TIME
 
 __all__ = ["list_leaks"]
 
+_SOURCE = ("kind", "row", "event", "available")
+
 
 def list_leaks(
-    findings: NDArray[np.void], training: TrainingSet, recorded: Recorded, expected: pa.Table, differences: Differences
+    findings: NDArray[np.void],
+    limit: int,
+    training: TrainingSet,
+    recorded: Recorded,
+    expected: pa.Table,
+    differences: Differences,
 ) -> tuple[Leak, ...]:
-    """Return the findings, in their order, with keys and values. expected: the join of the training set's rows."""
-    table, rows = recorded.table, pa.array(findings["row"])
+    """Return the `limit` gravest findings, those with one source in a row as one. expected: the join of the rows."""
+    table, names = recorded.table, list(recorded.columns)
+    groups = _by_source(findings, limit)
+    rows = pa.array([int(group["row"][0]) for group in groups], pa.int64())
     keys = training.table.select(list(table.joins_on)).take(rows).to_pylist()
-    names = list(recorded.columns)
     ours = _values(training.table, [recorded.columns[name] for name in names], names, rows)
     theirs = _values(expected, [table.output_name(name) for name in names], names, rows)
     leaks = []
-    for place, found in enumerate(findings):
-        row, feature = int(found["row"]), int(found["feature"])
-        wrong = [name for name in names if differences.wrong[name][row]] if feature == EVERY else [names[feature]]
+    for place, group in enumerate(groups):
+        row = int(group["row"][0])
+        every = [name for name in names if differences.wrong[name][row]]
+        wrong = every if group["feature"][0] == EVERY else [names[feature] for feature in group["feature"]]
         leak = Leak(
             row=int(training.numbers[row]),
             table=table.name,
-            kind=KINDS[found["kind"]],
+            kind=KINDS[group["kind"][0]],
             features=tuple(wrong),
             key=keys[place],
             time=_time(training.times[row]),
-            event=_time(found["event"]),
-            available=_time(found["available"]),
+            event=_time(group["event"][0]),
+            available=_time(group["available"][0]),
             recorded={name: ours[place][name] for name in wrong},
             expected={name: theirs[place][name] for name in wrong},
         )
         leaks.append(leak)
     return tuple(leaks)
+
+
+def _by_source(findings: NDArray[np.void], limit: int) -> list[NDArray[np.void]]:
+    """Return the findings about each row from one source, those of the gravest kinds first, `limit` of them."""
+    ordered = findings[np.lexsort([findings[name] for name in ("feature", *_SOURCE[::-1])])]
+    is_new = np.zeros(len(ordered), np.bool_)
+    is_new[:1] = True
+    for name in _SOURCE:
+        is_new[1:] |= np.diff(ordered[name]) != 0
+    starts = [*np.flatnonzero(is_new)[: limit + 1].tolist(), len(ordered)]
+    return [ordered[start:stop] for start, stop in itertools.pairwise(starts[: limit + 1])]
 
 
 def _values(table: pa.Table, columns: list[str], names: list[str], rows: pa.Array) -> list[dict[str, Any]]:

@@ -49,27 +49,31 @@ class Recorded:
 def read_training(training: Source | Any, entity_time: str) -> TrainingSet:
     """Read a data set or a data frame whole. SchemaError when `entity_time` is not there or holds no times."""
     if isinstance(training, Source):
-        batches = list(training.batches())
-        if not batches:
-            raise EmptyInputError(
-                problem(expected="rows", got="none", where=_WHERE, next_step="check that the export finished")
-            )
-        numbers = [batch.row_numbers() for batch in batches]
-        table, schema = pa.concat_tables([batch.table for batch in batches]), training.schema
+        table, numbers = _read_whole(training, entity_time)
     else:
-        table, schema, _ = timed_frame(training, (entity_time,))
-        numbers = [np.arange(table.num_rows, dtype=np.int64)]
-    column = schema.column(entity_time)
-    if column.kind != "timestamp":
+        table = timed_frame(training, (entity_time,)).table
+        numbers = np.arange(table.num_rows, dtype=np.int64)
+    return TrainingSet(table, entity_time, microseconds(table.column(entity_time)), numbers)
+
+
+def _read_whole(training: Source, time: str) -> tuple[pa.Table, NDArray[np.int64]]:
+    kind = training.schema.column(time).kind
+    if kind != "timestamp":
         raise SchemaError(
             problem(
-                expected=f"times in column `{entity_time}`",
-                got=f"values of kind {column.kind}",
+                expected=f"times in column `{time}`",
+                got=f"values of kind {kind}",
                 where=_WHERE,
-                next_step="open it with a schema that says `timestamp`, or cast the column",
+                next_step=f"open it with schema=Schema((Column({time!r}, 'timestamp'),)), or cast the column",
             )
         )
-    return TrainingSet(table, entity_time, microseconds(table.column(entity_time)), np.concatenate(numbers))
+    batches = list(training.batches())
+    if not batches:
+        raise EmptyInputError(
+            problem(expected="rows", got="none", where=_WHERE, next_step="check that the export finished")
+        )
+    table = pa.concat_tables([batch.table for batch in batches])
+    return table, np.concatenate([batch.row_numbers() for batch in batches])
 
 
 def match_columns(
