@@ -53,6 +53,7 @@ class ShuffleQuality:
 def shuffle_quality(sizes: Sequence[int], sampler: StreamSampler, batch_rows: int) -> ShuffleQuality:
     """Report how well row groups of these sizes are shuffled; `Sequential` mixes nothing, as a window of one group.
 
+    >>> from mlops_runtime.data.loader import Windowed
     >>> quality = shuffle_quality([1000] * 64, Windowed(16), 256)
     >>> round(quality.correlation, 3), round(quality.groups_in_batch, 1), round(quality.effective_rows)
     (0.048, 16.0, 20)
