@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from mlops_runtime.core.errors import SchemaError
 from mlops_runtime.data import Column, Schema
 from mlops_runtime.features.online import FileState, OnlineStore, OnlineView
+from mlops_runtime.features.online.embedded import EmbeddedStore
 from mlops_runtime.features.online.redis import RedisStore
 
 MISSING = -(2**63)
@@ -27,10 +29,12 @@ FEATURES = Schema((Column("age", "number"), Column("city", "string")))
 Open = Callable[[OnlineView], OnlineStore]
 
 
-@pytest.fixture
-def open_store(make_redis: Callable[..., Any]) -> Open:
+@pytest.fixture(params=["embedded", "redis"])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     """Open the store of a view; a second time it is the same one, and what was written is there."""
-    url = make_redis().url
+    if request.param == "embedded":
+        return lambda view: EmbeddedStore(tmp_path / view.name, view)
+    url = request.getfixturevalue("make_redis")().url
     return lambda view: RedisStore(url, view, timeout_s=10.0)
 
 

@@ -19,6 +19,7 @@ from tritonclient.utils import InferenceServerException
 from mlops_runtime.cli.main import run
 from mlops_runtime.data import Column, Schema
 from mlops_runtime.features.online import OnlineStore, OnlineView
+from mlops_runtime.features.online.embedded import EmbeddedStore
 from mlops_runtime.features.online.redis import RedisStore
 from mlops_runtime.registry import Bundle, Model, Registry
 from mlops_runtime.serving.client import Client
@@ -87,9 +88,21 @@ def rows_counted(result: str) -> str:
     return f'mlrt_online_rows_total{{model="claims",result="{result}",version="1",view="people"}}'
 
 
+@pytest.mark.parametrize("kind", ["embedded", "redis"])
 def test_inputs_left_out_are_read_by_key_and_score_as_if_they_were_sent(
-    serve: Any, bundles: tuple[Path, Path], models: tuple[Model, Model], rows: pa.Table, place: str
+    serve: Any,
+    bundles: tuple[Path, Path],
+    models: tuple[Model, Model],
+    rows: pa.Table,
+    tmp_path: Path,
+    kind: str,
+    request: pytest.FixtureRequest,
 ) -> None:
+    if kind == "embedded":
+        place = str(tmp_path / "store")
+        fill(EmbeddedStore(Path(place), VIEW), rows.slice(0, KNOWN))
+    else:
+        place = request.getfixturevalue("place")
     running = serve(str(bundles[0]), "--online", place)
     batch = rows.slice(0, 8)
     with triton.InferenceServerClient(running.address) as client:
@@ -203,6 +216,19 @@ def test_a_store_that_no_model_reads_from_is_warned_of(serve: Any, bundles: tupl
     RedisStore(url, OnlineView("others", VIEW.keys, Schema((Column("height", "number"),))))
     running = serve(str(bundles[0]), "--online", f"{url}#others")
     assert "warning: online view `others` holds no input of the models served now" in running.log.read_text()
+
+
+def test_rows_that_are_written_while_the_server_runs_are_served(
+    serve: Any, bundles: tuple[Path, Path], models: tuple[Model, Model], rows: pa.Table, tmp_path: Path
+) -> None:
+    store = EmbeddedStore(tmp_path / "store", VIEW)
+    running = serve(str(bundles[0]), "--online", str(store.folder))
+    with triton.InferenceServerClient(running.address) as client:
+        for newer in (rows.slice(0, 4), rows.slice(4, 4)):
+            fill(store, newer)
+            batch = newer.set_column(0, "age", rows.column("age").slice(0, 4))
+            answer = client.infer("claims", tensors(batch, [0, 1, 2, 3]))
+            assert probability(answer) == models[0].score(batch).probability.tobytes()
 
 
 def test_a_store_that_is_away_is_a_503_and_its_return_needs_no_restart(

@@ -1,11 +1,13 @@
 """Where an online store is, in one text.
 
-redis://HOST:PORT/DB#VIEW              a view in Redis, over any of the URLs of `redis_link`
-redis://HOST:PORT/DB#TENANT/VIEW       the same of a tenant
+FOLDER                              an embedded store
+redis://HOST:PORT/DB#VIEW           a view in Redis, at any of the URLs of `redis_link`
+redis://HOST:PORT/DB#TENANT/VIEW    the same of a tenant
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import unquote
 
 from mlops_runtime.core.errors import ConfigError, problem
@@ -21,17 +23,32 @@ def open_online_store(place: str, *, insecure: bool = False) -> OnlineStore:
     insecure: allow an unencrypted connection that leaves this machine.
     Raises ConfigError when the text names no store, and whatever the store raises when it cannot be opened.
     """
+    if place.startswith(tuple(f"{scheme}://" for scheme in REDIS_SCHEMES)):
+        return _open_redis(place, insecure=insecure)
+    if "://" in place:
+        raise _unreadable("another text")
+    from mlops_runtime.features.online.embedded import EmbeddedStore
+
+    return EmbeddedStore(Path(place))
+
+
+def _open_redis(place: str, *, insecure: bool) -> OnlineStore:
     from mlops_runtime.features.online.redis import RedisStore
 
     url, _, view = place.partition("#")
-    if not place.startswith(tuple(f"{scheme}://" for scheme in REDIS_SCHEMES)) or not view:
-        raise ConfigError(
-            problem(
-                expected="the address of a store and the name of its view",
-                got="an address without `#VIEW`" if not view else "another text",
-                where="online store",
-                next_step="write it as redis://HOST:PORT/DB#VIEW or redis://HOST:PORT/DB#TENANT/VIEW",
-            )
-        )
     tenant, _, name = view.rpartition("/")
+    if not name:
+        raise _unreadable("an address without `#VIEW`")
     return RedisStore(url, unquote(name), tenant=unquote(tenant) or "default", insecure=insecure)
+
+
+def _unreadable(got: str) -> ConfigError:
+    """Return the error for a text that is not repeated in it: it may hold a password."""
+    return ConfigError(
+        problem(
+            expected="a folder, or the address of a Redis server and a view",
+            got=got,
+            where="online store",
+            next_step="write it as FOLDER, redis://HOST:PORT/DB#VIEW or redis://HOST:PORT/DB#TENANT/VIEW",
+        )
+    )

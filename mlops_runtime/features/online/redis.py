@@ -12,31 +12,25 @@ A server that evicts rows, or loses them when it is restarted, loses features si
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 from urllib.parse import quote
 
-import numpy as np
-from numpy.typing import NDArray
-
-from mlops_runtime.core.clock import now
 from mlops_runtime.core.errors import ConfigError, PolicyError, SchemaError, problem
 from mlops_runtime.core.logs import get_logger
 from mlops_runtime.features.online.keys import encoded_keys
+from mlops_runtime.features.online.moments import bounds
 from mlops_runtime.features.online.redis_link import RedisLink
 from mlops_runtime.features.online.redis_rows import RowPacking
 from mlops_runtime.features.online.redis_write import RedisWriting
 from mlops_runtime.features.online.rows import OnlineRows
 from mlops_runtime.features.online.store import FileState, Keys, Moment
 from mlops_runtime.features.online.view import OnlineView
-from mlops_runtime.features.tables import MISSING_TIME
 
 __all__ = ["RedisStore"]
 
 _FORMAT_VERSION = 1
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 _log = get_logger("features.online")
 
@@ -96,7 +90,7 @@ class RedisStore:
         asked = [name for name in names if name is not None]
         got = iter(self._link.run(lambda client: cast("list[bytes | None]", client.mget(asked))) if asked else ())
         values = [None if name is None else next(got) for name in names]
-        return self._packing.unpack(values, lambda event, known: _holds(event, known, self.view.ttl_us, at))
+        return self._packing.unpack(values, *bounds(at, self.view.ttl_us))
 
     def forget(self, keys: Keys) -> int:
         """Remove the rows of keys, for good; return how many there were."""
@@ -168,20 +162,3 @@ class RedisStore:
                 "the server may evict rows, which then are missing features: set maxmemory-policy to noeviction",
                 extra={"fields": {"server": self._link.place, "view": self.view.name, "policy": policy}},
             )
-
-
-def _holds(
-    event: NDArray[np.int64], known: NDArray[np.int64], ttl_us: int | None, at: Moment | None
-) -> NDArray[np.bool_]:
-    """Say which rows may be used at a moment: those that were known by then and are not too old."""
-    moment = _microseconds(now() if at is None else at)
-    usable = np.full(len(event), True) if at is None else np.maximum(event, known) <= moment
-    if ttl_us is None:
-        return usable
-    return usable & (event >= np.maximum(moment, MISSING_TIME + ttl_us) - ttl_us)
-
-
-def _microseconds(moment: Moment) -> NDArray[np.int64]:
-    if isinstance(moment, dt.datetime):
-        moment = (moment.replace(tzinfo=moment.tzinfo or dt.UTC) - _EPOCH) // dt.timedelta(microseconds=1)
-    return np.asarray(moment, np.int64)

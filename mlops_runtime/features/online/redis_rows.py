@@ -10,8 +10,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -24,9 +24,9 @@ from mlops_runtime.features.online.rows import OnlineRows
 from mlops_runtime.features.online.view import OnlineView
 from mlops_runtime.features.tables import MISSING_TIME
 
-__all__ = ["Holds", "RowPacking"]
+__all__ = ["RowPacking"]
 
-Holds = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]]
+Moments: TypeAlias = int | NDArray[np.int64]
 
 _FORMAT = 1
 _TAG_DIGITS = 8
@@ -64,8 +64,8 @@ class RowPacking:
         letters = [column.cast(pa.large_binary()).fill_null(b"").to_pylist() for column in texts]
         return [b"".join(parts) for parts in zip(starts, *letters, strict=True)]
 
-    def unpack(self, values: Sequence[bytes | None], holds: Holds) -> OnlineRows:
-        """Return the rows of some values, None where there is none. holds: says of (event, known) which are found.
+    def unpack(self, values: Sequence[bytes | None], oldest: Moments, newest: Moments) -> OnlineRows:
+        """Return the rows of some values, None where there is none. oldest, newest: `moments.bounds` of those found.
 
         Raises IntegrityError for a value that was not packed so.
         """
@@ -73,7 +73,7 @@ class RowPacking:
         whole = [nothing if value is None else value for value in values]
         heads = self._checked([value[:size] for value in whole], np.fromiter(map(len, whole), np.int64, len(whole)))
         event, known = heads["event"].astype(np.int64) ^ _SIGN, heads["known"].astype(np.int64) ^ _SIGN
-        found = (event != MISSING_TIME) & holds(event, known)
+        found = (event != MISSING_TIME) & (event >= oldest) & (np.maximum(event, known) <= newest)
         numbers = np.array(heads["numbers"], np.float64)
         numbers[~found] = np.nan
         lengths = np.where(found[:, None], heads["lengths"], 0).astype(np.int64)
