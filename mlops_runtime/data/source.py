@@ -136,14 +136,15 @@ class Source:
         request = replace(self._request, rules=rules, columns=self.schema.select(columns).names)
         return Source(self._files, request, self._partitions, self._notes, self._on_bad_row, self._table)
 
-    def batches(self, rows: int = _BATCH_ROWS) -> Iterator[Batch]:
+    def batches(self, rows: int = _BATCH_ROWS, *, only: int | None = None) -> Iterator[Batch]:
         """Yield conformed rows, at most `rows` or about 16 MiB at a time; a thread decodes up to two batches ahead.
 
         Rows are in order, each batch is of one file, and all have the same Arrow schema. Memory is bounded by a few
         batches (of CSV: by blocks of 4 MiB). Bad rows go to `on_bad_row`, before the batch that follows.
+        only: the position of the file whose rows are wanted, in the order of `files`; None for all.
         Raises DataError for damaged files, SchemaError for values that cannot be read as their column's kind.
         """
-        for batch, bad in prefetched(lambda: self._conformed(rows)):
+        for batch, bad in prefetched(lambda: self._conformed(rows, only)):
             for row in bad:
                 if self._on_bad_row is not None:
                     self._on_bad_row(row)
@@ -236,8 +237,8 @@ class Source:
         wanted = frozenset(self._request.names or file.names) - frozenset(self._partitions.schema.names)
         return [name for name in file.names if name in wanted]
 
-    def _conformed(self, rows: int) -> Iterator[tuple[Batch, tuple[BadRow, ...]]]:
-        for batch, bad, index, row in self._pieces(rows, self._decision.decoded.names, raw=False):
+    def _conformed(self, rows: int, only: int | None) -> Iterator[tuple[Batch, tuple[BadRow, ...]]]:
+        for batch, bad, index, row in self._pieces(rows, self._decision.decoded.names, only, raw=False):
             yield self._finished(batch, index, row), bad
 
     def _finished(self, batch: Batch, index: int, row: int) -> Batch:
@@ -251,20 +252,23 @@ class Source:
         return replace(clean, table=clean.table.select(list(decision.schema.names)))
 
     def _raw(self, rows: int) -> Iterator[tuple[Batch, tuple[BadRow, ...]]]:
-        for batch, bad, index, _ in self._pieces(rows, self._request.names, raw=True):
+        for batch, bad, index, _ in self._pieces(rows, self._request.names, None, raw=True):
             yield replace(batch, table=self._partitions.added(batch.table, index)), bad
 
     def _pieces(
-        self, rows: int, names: Sequence[str] | None, *, raw: bool
+        self, rows: int, names: Sequence[str] | None, only: int | None, *, raw: bool
     ) -> Iterator[tuple[Batch, tuple[BadRow, ...], int, int]]:
         """Yield undecided rows with their ordinals, bad rows, the file's position, and the first row's number in it."""
         start = 0
         for index, file in enumerate(self._files):
             wanted = frozenset(names or file.names) - frozenset(self._partitions.schema.names)
             fitting = min(rows, max(1, _BATCH_BYTES // (8 * max(1, len(wanted)))))
-            with file.stored.unchanged():
-                for piece in file.pieces(wanted, fitting, raw=raw):
-                    yield *_with_ordinals(piece, start, file.stored.name), index, piece.first_row
+            if only in (None, index):
+                with file.stored.unchanged():
+                    for piece in file.pieces(wanted, fitting, raw=raw):
+                        yield *_with_ordinals(piece, start, file.stored.name), index, piece.first_row
+            if index == only:
+                return
             start += file.count()
 
     def _read_whole(self) -> list[pa.Table]:

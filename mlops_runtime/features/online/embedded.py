@@ -179,12 +179,10 @@ class EmbeddedStore:
         )
 
     def _refuse_view(self, view: OnlineView) -> None:
-        parts = ("name", "keys", "features", "ttl_s")
-        different = [part for part in parts if getattr(self.view, part) != getattr(view, part)]
         raise SchemaError(
             problem(
                 expected=f"a store of the view `{view.name}`",
-                got=f"one with other {' and '.join(different)}",
+                got=f"one with other {' and '.join(view.differences(self.view))}",
                 where=str(self.folder),
                 next_step="materialise the changed view into a new folder, so that readers of the old one go on",
             )

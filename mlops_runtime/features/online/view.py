@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from mlops_runtime.core.digest import from_hex_float, hex_float
@@ -52,12 +52,16 @@ class OnlineView:
 
     @classmethod
     def of(cls, table: FeatureTable) -> OnlineView:
-        """Return the view of a feature table. Keys of kind number have to be whole numbers, of kind integer here."""
+        """Return the view of a feature table. Keys of kind number have to be whole numbers, of kind integer here.
+
+        Anything may be missing: whether it was in the rows of today says nothing of those of tomorrow.
+        """
         schema = table.schema
-        keys = schema.select(table.keys)
-        whole = tuple(Column(key.name, "integer") if key.kind == "number" else key for key in keys.columns)
-        features = schema.select(table.feature_names)
-        return cls(table.name, replace(keys, columns=whole), features, table.ttl_s, table.entity_keys)
+        keys, features = schema.select(table.keys), schema.select(table.feature_names)
+        kinds = (Column(key.name, "integer" if key.kind == "number" else key.kind) for key in keys.columns)
+        values = (Column(column.name, column.kind) for column in features.columns)
+        keys, features = replace(keys, columns=tuple(kinds)), replace(features, columns=tuple(values))
+        return cls(table.name, keys, features, table.ttl_s, table.entity_keys)
 
     @property
     def joins_on(self) -> tuple[str, ...]:
@@ -78,6 +82,11 @@ class OnlineView:
     def ttl_us(self) -> int | None:
         """How long values hold, in whole microseconds; None for ever."""
         return None if self.ttl_s is None else min(round(self.ttl_s * 1e6), 2**63 - 1)
+
+    def differences(self, other: OnlineView) -> list[str]:
+        """Return which parts differ, by name."""
+        parts = (part.name for part in fields(self))
+        return [part for part in parts if getattr(self, part) != getattr(other, part)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the view as plain JSON values."""
