@@ -11,7 +11,7 @@ from rich.console import Console
 
 from mlops_runtime.cli.output import emit, json_option
 from mlops_runtime.core.errors import DataError
-from mlops_runtime.data import Dataset, conform, read_dataset
+from mlops_runtime.data import DataPath, Dataset, conform, read_dataset, short_name
 from mlops_runtime.monitoring import DriftReport, compare
 
 __all__ = ["drift"]
@@ -20,8 +20,8 @@ _DRIFTED_EXIT_CODE = 3
 
 
 @click.command(epilog="Example: mlrt drift last-month.csv today.csv --html drift.html")
-@click.argument("reference", type=click.Path(path_type=Path))
-@click.argument("current", type=click.Path(path_type=Path))
+@click.argument("reference")
+@click.argument("current")
 @click.option(
     "--html", "html_path", type=click.Path(path_type=Path), help="Also write a page with plots; opens offline."
 )
@@ -29,9 +29,11 @@ _DRIFTED_EXIT_CODE = 3
 @click.option("--fail-on-drift", is_flag=True, help="Exit with 3 when a column has drifted.")
 @json_option
 def drift(
-    reference: Path, current: Path, html_path: Path | None, columns: str | None, fail_on_drift: bool, as_json: bool
+    reference: str, current: str, html_path: Path | None, columns: str | None, fail_on_drift: bool, as_json: bool
 ) -> int:
-    """Compare the data file CURRENT with REFERENCE (CSV, Parquet or Arrow) column by column.
+    """Compare the data CURRENT with REFERENCE column by column.
+
+    Each is a file, a folder, a glob in quotes or a URL of CSV, Parquet or Arrow.
 
     A column has drifted when the change is significant and large enough to matter: distribution, missing and infinite
     shares, new categories. Exit code 0 either way, unless --fail-on-drift is given.
@@ -40,7 +42,7 @@ def drift(
     if html_path is not None:
         from mlops_runtime.monitoring.html import render_html
 
-        render_html(report, html_path, title=f"Drift: {reference.name} → {current.name}")
+        render_html(report, html_path, title=f"Drift: {short_name(reference)} → {short_name(current)}")
 
     def render(console: Console) -> None:
         for drawn in report.tables():
@@ -54,10 +56,10 @@ def drift(
     return _DRIFTED_EXIT_CODE if fail_on_drift and report.dataset.drifted else 0
 
 
-def compare_files(reference: Path, current: Path, *, columns: Sequence[str] | None = None) -> DriftReport:
-    """Read both files, the current one by the reference's schema, and compare them.
+def compare_files(reference: DataPath, current: DataPath, *, columns: Sequence[str] | None = None) -> DriftReport:
+    """Read both data sets, the current one by the reference's schema, and compare them.
 
-    Columns of the current file that are missing, extra, or unreadable as the reference's kind become notes.
+    Columns of the current one that are missing, extra, or unreadable as the reference's kind become notes.
     """
     before = read_dataset(reference, columns=columns)
     now = read_dataset(current)

@@ -16,15 +16,17 @@ __all__ = ["evaluate"]
 
 @click.command(epilog="Example: mlrt evaluate claims-bundle july.csv --sensitive sex --json")
 @click.argument("bundle")
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data")
 @click.option("--sensitive", multiple=True, metavar="COLUMN", help="Report by group (repeatable).")
 @click.option("--strict-labels", is_flag=True, help="Refuse labels that match a class only without a final dot.")
 @click.option("--gates", type=click.Path(path_type=Path), help="Gates in YAML; exit code 3 when one refuses.")
 @json_option
 def evaluate(
-    bundle: str, data: Path, sensitive: tuple[str, ...], strict_labels: bool, gates: Path | None, as_json: bool
+    bundle: str, data: str, sensitive: tuple[str, ...], strict_labels: bool, gates: Path | None, as_json: bool
 ) -> None:
     """Score DATA with BUNDLE (a directory, or NAME@ALIAS of the registry) and compare with its labels.
+
+    DATA is a file, a folder, a glob in quotes or a URL of CSV, Parquet or Arrow.
 
     A label that is no class, but is exactly one without outer spaces and one final dot, is read as that class; every
     such reading is noted and counted in `label_mapping`.

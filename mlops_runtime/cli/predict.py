@@ -16,12 +16,15 @@ __all__ = ["predict"]
 
 @click.command(epilog="Example: mlrt predict claims-bundle july.csv --id claim -o scores.parquet")
 @click.argument("bundle")
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A .csv or .parquet file.")
 @click.option("--id", "ids", multiple=True, metavar="COLUMN", help="A column of DATA to carry over (repeatable).")
 @json_option
-def predict(bundle: str, data: Path, output: Path, ids: tuple[str, ...], as_json: bool) -> None:
-    """Score DATA with BUNDLE (a directory, or NAME@ALIAS of the registry): label, and a probability for each class."""
+def predict(bundle: str, data: str, output: Path, ids: tuple[str, ...], as_json: bool) -> None:
+    """Score DATA with BUNDLE (a directory, or NAME@ALIAS of the registry): label, and a probability for each class.
+
+    DATA is a file, a folder, a glob in quotes or a URL of CSV, Parquet or Arrow; it is streamed.
+    """
     from mlops_runtime.registry import Model
     from mlops_runtime.training import predict as run_prediction
 

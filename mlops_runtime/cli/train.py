@@ -18,7 +18,7 @@ __all__ = ["train"]
 @click.command(
     epilog="Example: mlrt train claims.csv --target fraud --time submitted --sensitive sex -o claims-bundle",
 )
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data")
 @click.option("--target", required=True, help="The column to predict.")
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="The bundle to write; must not exist."
@@ -52,7 +52,9 @@ __all__ = ["train"]
 def train(
     spec: Path | None, gates: Path | None, class_weight: Literal["balanced"] | None, as_json: bool, **options: Any
 ) -> None:
-    """Learn from DATA (CSV, Parquet or Arrow) and write a bundle: features, model, baseline, evidence.
+    """Learn from DATA and write a bundle: features, model, baseline, evidence.
+
+    DATA is a file, a folder, a glob in quotes or a URL of CSV, Parquet or Arrow.
 
     70 % of the rows are learned from, 15 % decide (early stopping, threshold, which model), 15 % are reported on.
     Exit code 3 when a gate refuses the model; the bundle is written all the same.

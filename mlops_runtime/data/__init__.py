@@ -3,6 +3,7 @@
 from mlops_runtime.data.batch import BadRow, Batch
 from mlops_runtime.data.conform import conform
 from mlops_runtime.data.frame import Frame, from_frame
+from mlops_runtime.data.locate import DataPath, short_name
 from mlops_runtime.data.manifest import DataFile, Manifest
 from mlops_runtime.data.opening import open_source, read_dataset
 from mlops_runtime.data.schema import Column, ColumnKind, Schema
@@ -14,6 +15,7 @@ __all__ = [
     "Column",
     "ColumnKind",
     "DataFile",
+    "DataPath",
     "Dataset",
     "Frame",
     "Manifest",
@@ -23,4 +25,5 @@ __all__ = [
     "from_frame",
     "open_source",
     "read_dataset",
+    "short_name",
 ]

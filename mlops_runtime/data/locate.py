@@ -18,7 +18,7 @@ from mlops_runtime.data.lake_table import refuse_parts_of_tables, refuse_tables
 from mlops_runtime.data.partition import partition_of
 from mlops_runtime.data.stored_file import StoredFile, Written, unreadable, written
 
-__all__ = ["DataPath", "Partitioning", "locate"]
+__all__ = ["DataPath", "Partitioning", "locate", "short_name"]
 
 DataPath = str | Path
 Partitioning = Literal["hive"] | None
@@ -26,6 +26,15 @@ Partitioning = Literal["hive"] | None
 _WILDCARD = re.compile(r"[*?\[]")
 _TRANSLATED = {"**/": r"(?:[^/]+/)*", "**": r".*", "*": r"[^/]*", "?": r"[^/]"}
 _TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[[^]/]+\]|[^*?\[]+|\[")
+
+
+def short_name(path: DataPath) -> str:
+    """Return the last part of a path, glob or URL, to name a data set by.
+
+    >>> short_name("s3://lake/claims/*.parquet")
+    '*.parquet'
+    """
+    return posixpath.basename(str(path).rstrip("/"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
-"""Batch scoring: a file in, labels and probabilities out, block by block."""
+"""Batch scoring: rows of any number of files in, labels and probabilities out, in bounded memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,8 +13,8 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from mlops_runtime.core.durable import durable_stream
-from mlops_runtime.core.errors import ConfigError
-from mlops_runtime.data import read_dataset
+from mlops_runtime.core.errors import ConfigError, EmptyInputError, problem
+from mlops_runtime.data import DataPath, open_source
 from mlops_runtime.registry import Model, Scores
 
 __all__ = ["Prediction", "predict"]
@@ -49,18 +50,18 @@ class Prediction:
 
 def predict(
     model: Model,
-    data: Path,
+    data: DataPath,
     output: Path,
     *,
     ids: Sequence[str] = (),
     block_rows: int = _BLOCK_ROWS,
     progress: Callable[[str, float], None] | None = None,
 ) -> Prediction:
-    """Score a file and write one row for each of its rows, in order: ids, `label`, then a probability for each class.
+    """Score a data set and write one row for each of its rows, in order: ids, `label`, a probability for each class.
 
-    output: `.csv` or `.parquet`, replaced as a whole or not at all. ids: columns of the file to carry over.
-    block_rows: rows scored and written at a time; the scores do not depend on it.
-    Raises ConfigError for another extension, SchemaError for missing columns.
+    data: as for `open_source`; it is streamed. output: `.csv` or `.parquet`, replaced as a whole or not at all. ids:
+    columns of the data to carry over. block_rows: rows scored and written at a time; the scores do not depend on it.
+    Raises ConfigError for another extension, SchemaError for missing columns, EmptyInputError without rows.
     """
     writer_of = _WRITERS.get(output.suffix.lower())
     if writer_of is None:
@@ -70,30 +71,32 @@ def predict(
     report = progress or (lambda stage, fraction: None)
     report("read", 0.0)
     wanted = list(dict.fromkeys([*model.schema.names, *ids]))
-    dataset = read_dataset(data, schema=model.schema, columns=wanted)
-    labels = dict.fromkeys(model.classes, 0)
-    schema = _output_schema(model, dataset.table, ids)
+    source = open_source(data, schema=model.schema, columns=wanted)
+    batches = source.batches(block_rows)
+    first = next(batches, None)
+    if first is None:
+        raise EmptyInputError(
+            problem(expected="rows to score", got="none", where=str(data), next_step="check that the export finished")
+        )
+    labels, rows = dict.fromkeys(model.classes, 0), 0
+    schema = _output_schema(model, first.table.schema, ids)
     with durable_stream(output) as stream, writer_of(stream, schema) as writer:
-        for start, block in _blocks(dataset.table, block_rows):
-            report("score", start / dataset.table.num_rows)
-            scores = model.score(block)
+        for batch in itertools.chain([first], batches):
+            report("score", rows / source.known_rows if source.known_rows else 0.0)
+            scores = model.score(batch.table)
             for label in scores.label if model.classes else ():
                 labels[label] += 1
-            writer.write_table(_output_block(model, block, ids, scores, schema))
-    return Prediction(output, dataset.table.num_rows, tuple(schema.names), labels, dataset.notes)
-
-
-def _blocks(table: pa.Table, block_rows: int) -> Iterator[tuple[int, pa.Table]]:
-    for start in range(0, table.num_rows, block_rows):
-        yield start, table.slice(start, block_rows)
+            writer.write_table(_output_block(model, batch.table, ids, scores, schema))
+            rows += batch.table.num_rows
+    return Prediction(output, rows, tuple(schema.names), labels, source.notes)
 
 
 def _plain_type(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
-def _output_schema(model: Model, table: pa.Table, ids: Sequence[str]) -> pa.Schema:
-    fields = [pa.field(name, _plain_type(table.schema.field(name).type)) for name in ids]
+def _output_schema(model: Model, inputs: pa.Schema, ids: Sequence[str]) -> pa.Schema:
+    fields = [pa.field(name, _plain_type(inputs.field(name).type)) for name in ids]
     fields.append(pa.field("label", pa.string() if model.classes else pa.float64()))
     fields += [pa.field(f"probability:{name}", pa.float32()) for name in model.classes]
     return pa.schema(fields)

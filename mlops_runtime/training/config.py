@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from mlops_runtime.core.errors import ConfigError, problem
+from mlops_runtime.data import DataPath
 from mlops_runtime.features import FeatureSpec
 from mlops_runtime.training.gates import Gate
 from mlops_runtime.training.models import ModelKind
@@ -19,17 +20,18 @@ ROW_ORDER = "@row"  # `time` for files whose rows are in time order already
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
-    """One training job: a data file, a target column, and where the bundle goes.
+    """One training job: data, a target column, and where the bundle goes.
 
-    model: a kind, or "auto" for the one with the least validation loss. time: the column that orders rows, or "@row";
-    without it the split is random. ids, exclude: columns that are no features (nor are target, weight and time).
-    sensitive: columns to report by group; they stay features unless excluded. threshold: of the positive class; by
-    default the one with the best macro F1 on the validation rows. spec: features as declared instead of inferred.
-    gates: limits to keep, () for none; by default the model must be better than guessing.
+    data: a file, folder, glob or URL, as for `open_source`. model: a kind, or "auto" for the one with the least
+    validation loss. time: the column that orders rows, or "@row"; without it the split is random. ids, exclude: columns
+    that are no features (nor are target, weight and time). sensitive: columns to report by group; they stay features
+    unless excluded. threshold: of the positive class; by default the one with the best macro F1 on the validation rows.
+    spec: features as declared instead of inferred. gates: limits to keep, () for none; by default the model must be
+    better than guessing.
     Raises ConfigError for options that contradict each other.
     """
 
-    data: Path
+    data: DataPath
     target: str
     output: Path
     model: ModelKind | Literal["auto"] = "gbdt"

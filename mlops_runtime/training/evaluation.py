@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlops_runtime.core.errors import EmptyInputError, problem
-from mlops_runtime.data import Dataset, read_dataset
+from mlops_runtime.data import DataPath, Dataset, read_dataset
 from mlops_runtime.registry import Model
 from mlops_runtime.training.labels import match_labels
 from mlops_runtime.training.metrics import (
@@ -84,10 +83,10 @@ class Evaluation:
         }
 
 
-def read_labelled(path: Path | str, model: Model, *, sensitive: Sequence[str] = ()) -> Dataset:
-    """Read a file's model inputs as the model's kinds, and its target and sensitive columns as they are."""
+def read_labelled(data: DataPath, model: Model, *, sensitive: Sequence[str] = ()) -> Dataset:
+    """Read a data set's model inputs as the model's kinds, and its target and sensitive columns as they are."""
     names = dict.fromkeys([*model.schema.names, model.bundle.manifest.target, *sensitive])
-    return read_dataset(path, schema=model.schema, columns=list(names))
+    return read_dataset(data, schema=model.schema, columns=list(names))
 
 
 def evaluate(

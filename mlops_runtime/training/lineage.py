@@ -12,6 +12,7 @@ from mlops_runtime.core.clock import timestamp
 from mlops_runtime.core.digest import sha256_bytes
 from mlops_runtime.core.lineage import Edge, Node
 from mlops_runtime.core.machine import describe_machine
+from mlops_runtime.data import short_name
 from mlops_runtime.training.candidates import Candidate
 from mlops_runtime.training.config import TrainConfig
 from mlops_runtime.training.prepare import Prepared
@@ -24,7 +25,7 @@ _GIT_TIMEOUT_S = 5
 
 def training_edges(config: TrainConfig, prepared: Prepared, chosen: Candidate) -> tuple[Edge, ...]:
     """Return dataset -> program -> model and dataset -> model."""
-    dataset = Node("dataset", config.data.name, prepared.dataset.manifest.digest)
+    dataset = Node("dataset", short_name(config.data), prepared.dataset.manifest.digest)
     program = Node("program", config.bundle_name, prepared.program.digest)
     model = Node("model", config.bundle_name, sha256_bytes(chosen.onnx))
     split = {"split": prepared.split.method, "target": config.target}

@@ -95,3 +95,27 @@ def test_a_bundle_that_is_nowhere_is_one_clear_error(
     assert run(["predict", "nothing", str(claims_csv), "-o", str(tmp_path / "out.csv")]) == 1
     assert "expected a bundle directory, or a registered model" in capsys.readouterr().err
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_folder_and_a_glob_of_parts_are_one_data_set(
+    claims_csv: Path, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = claims_csv.read_text(encoding="utf-8").splitlines(keepends=True)
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    for part, begin in enumerate(range(1, len(lines), 1 + len(lines) // 3)):
+        rows = lines[begin : begin + 1 + len(lines) // 3]
+        (parts / f"{part}.csv").write_text("".join([lines[0], *rows]), encoding="utf-8")
+    assert train_claims(parts, tmp_path / "b") == 0
+    facts = Bundle.open(tmp_path / "b").read_json("lineage.json")["facts"]
+    assert len(facts["sources"]["files"]) == 3
+    written = {}
+    for name, data in (("one", claims_csv), ("glob", f"{parts}/*.csv")):
+        written[name] = tmp_path / f"{name}.csv"
+        assert run(["predict", str(tmp_path / "b"), str(data), "-o", str(written[name]), "--id", "number"]) == 0
+    assert written["one"].read_bytes() == written["glob"].read_bytes()
+    capsys.readouterr()
+    assert run(["evaluate", str(tmp_path / "b"), f"{parts}/*.csv", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["n"] == len(lines) - 1
+    assert run(["drift", str(claims_csv), str(parts), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["dataset"]["drifted"] is False

@@ -5,12 +5,17 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
+from mlops_runtime.data.loader import Loader
+from mlops_runtime.data.rows import RowTable
 from mlops_runtime.training.models.base import F32, F64, I64, Problem, Samples
 from mlops_runtime.training.onnx.graph import GraphBuilder
 
@@ -71,10 +76,37 @@ def _losses(problem: Problem, margins: torch.Tensor, target: torch.Tensor) -> to
     return (margins[:, 0] - target) ** 2
 
 
-def _tensors(samples: Samples, center: float, scale: float) -> list[torch.Tensor]:
-    target = ((samples.target - center) / scale).astype(np.float32)
-    weight = samples.weight.astype(np.float32)
-    return [torch.from_numpy(np.ascontiguousarray(a)) for a in (samples.dense, samples.sparse, target, weight)]
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Samples as the network reads them: dense float32[n, d], sparse int64[n, s], target and weight float32[n]."""
+
+    dense: torch.Tensor
+    sparse: torch.Tensor
+    target: torch.Tensor
+    weight: torch.Tensor
+
+    @classmethod
+    def of(cls, fields: Mapping[str, torch.Tensor]) -> _Rows:
+        """Take the fields of a table or a batch; what has no columns is not among them."""
+        rows = len(fields["target"])
+        dense, sparse = fields.get("dense", torch.empty(rows, 0)), fields.get("sparse", torch.empty(rows, 0))
+        return cls(dense, sparse, fields["target"][:, 0], fields["weight"][:, 0])
+
+
+def _fields(samples: Samples, center: float, scale: float) -> dict[str, NDArray[Any]]:
+    fields = {
+        "dense": samples.dense,
+        "sparse": samples.sparse,
+        "target": ((samples.target - center) / scale).astype(np.float32)[:, None],
+        "weight": samples.weight.astype(np.float32)[:, None],
+    }
+    return {name: array for name, array in fields.items() if array.shape[1]}
+
+
+def _loader(problem: Problem, fields: dict[str, NDArray[Any]]) -> Loader:
+    rows = len(fields["target"])
+    batch_rows = max(1, min(_BATCH_ROWS, rows // _STEPS_FLOOR))
+    return Loader(RowTable.from_arrays(fields), batch_rows=batch_rows, seed=problem.seed, as_="torch")
 
 
 def _train(problem: Problem, train: Samples, validation: Samples) -> _FittedNetwork:
@@ -83,10 +115,12 @@ def _train(problem: Problem, train: Samples, validation: Samples) -> _FittedNetw
         center, scale = float(train.target.mean()), float(train.target.std()) or 1.0
     network = _Network(problem, train.dense.shape[1])
     optimiser = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY, fused=True)
-    data, check = _tensors(train, center, scale), _tensors(validation, center, scale)
+    loader = _loader(problem, _fields(train, center, scale))
+    fields = _fields(validation, center, scale)
+    check = _Rows.of({name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in fields.items()})
     best_loss, best_epoch, best_state = math.inf, 0, copy.deepcopy(network.state_dict())
     for epoch in range(1, _EPOCHS + 1):
-        _one_epoch(problem, network, optimiser, data)
+        _one_epoch(problem, network, optimiser, loader)
         loss = _mean_loss(problem, network, check)
         if loss < best_loss:
             best_loss, best_epoch, best_state = loss, epoch, copy.deepcopy(network.state_dict())
@@ -104,23 +138,21 @@ def _train(problem: Problem, train: Samples, validation: Samples) -> _FittedNetw
     return _FittedNetwork(problem, network.eval(), center, scale, facts)
 
 
-def _one_epoch(problem: Problem, network: _Network, optimiser: torch.optim.Optimizer, data: list[torch.Tensor]) -> None:
+def _one_epoch(problem: Problem, network: _Network, optimiser: torch.optim.Optimizer, loader: Loader) -> None:
     network.train()
-    rows = len(data[0])
-    batch_rows = max(1, min(_BATCH_ROWS, rows // _STEPS_FLOOR))
-    for picked in torch.split(torch.randperm(rows), batch_rows):
-        dense, sparse, target, weight = (tensor[picked] for tensor in data)
+    for batch in loader:
+        rows = _Rows.of(batch)
         optimiser.zero_grad(set_to_none=True)
-        loss = (_losses(problem, network(dense, sparse), target) * weight).mean()
+        loss = (_losses(problem, network(rows.dense, rows.sparse), rows.target) * rows.weight).mean()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 
 
 @torch.no_grad()
-def _mean_loss(problem: Problem, network: _Network, data: list[torch.Tensor]) -> float:
+def _mean_loss(problem: Problem, network: _Network, rows: _Rows) -> float:
     network.eval()
-    dense, sparse, target, weight = data
-    return float((_losses(problem, network(dense, sparse), target) * weight).sum() / weight.sum())
+    losses = _losses(problem, network(rows.dense, rows.sparse), rows.target)
+    return float((losses * rows.weight).sum() / rows.weight.sum())
 
 
 class _FittedNetwork:
