@@ -54,7 +54,7 @@ class Candidates:
     def add(self, rows: Holders) -> None:
         """Take more feature rows into account."""
         self._in_time.update(_ids(rows.numbers), rows.event, rows.known, 0, rows.ordinals)
-        held = np.unique(rows.numbers)
+        held = np.flatnonzero(np.bincount(rows.numbers))
         numbers = np.concatenate([held, rows.numbers])
         theirs = np.stack([np.maximum(rows.event, rows.known), rows.event, rows.ordinals])
         every = np.concatenate([self._first[:, held], theirs], axis=1)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from mlops_runtime.data import Source
 from mlops_runtime.features.join import join
@@ -65,7 +66,7 @@ def _check_table(training: TrainingSet, recorded: Recorded, limit: int) -> Table
     expected = join(entities, [table], entity_time=training.entity_time).table
     differences = _differences(training, recorded, expected)
     findings = explain(training, recorded, differences)
-    rows = {kind: np.unique(training.numbers[findings["row"][findings["kind"] == KINDS.index(kind)]]) for kind in KINDS}
+    rows = {kind: _rows_of(training, findings[findings["kind"] == place]) for place, kind in enumerate(KINDS)}
     listed = list_leaks(findings, limit, training, recorded, expected, differences)
     return TableLeaks(table.name, dict(recorded.columns), rows, listed)
 
@@ -78,6 +79,12 @@ def _differences(training: TrainingSet, recorded: Recorded, expected: pa.Table) 
         wrong[feature] = differ(ours, codes(values, form))
         blank[feature] = ours.is_null().to_numpy(zero_copy_only=False)
     return Differences(wrong, blank)
+
+
+def _rows_of(training: TrainingSet, findings: NDArray[np.void]) -> NDArray[np.int64]:
+    found = np.zeros(len(training.numbers), np.bool_)
+    found[findings["row"]] = True
+    return training.numbers[found]
 
 
 def _gravest_first(leak: Leak) -> tuple[int, int]:

@@ -101,7 +101,9 @@ class LeakReport:
     def rows(self, *kinds: LeakKind) -> NDArray[np.int64]:
         """Return int64: the ordinals of the rows with values of these kinds (all without any), ascending, each once."""
         found = [table.rows[kind] for table in self.tables for kind in kinds or KINDS]
-        return np.unique(np.concatenate([np.empty(0, np.int64), *found]))
+        ordered = np.sort(np.concatenate([np.empty(0, np.int64), *found]))
+        distinct: NDArray[np.int64] = ordered[np.diff(ordered, prepend=-1) != 0]
+        return distinct
 
     def passed(self, allowed: tuple[LeakKind, ...] = ()) -> bool:
         """Whether every recorded value is that of a join, but for the kinds that are allowed."""
