@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 from rich.console import Console
 
+from mlops_runtime.cli.data_cache import cache
 from mlops_runtime.cli.output import emit, json_option, stage_progress
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ def _data_set(command: _Command) -> _Command:
 @click.group()
 def data() -> None:
     """Look into data sets: files, folders, patterns with wildcards, URLs; a Delta or an Iceberg table."""
+
+
+data.add_command(cache)
 
 
 @data.command(epilog="Example: mlrt data inspect 'claims/**/*.parquet'")

@@ -67,19 +67,28 @@ def shared(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def try_exclusive(path: Path) -> Iterator[bool]:
-    """Yield whether nobody holds the file, in which case it is held until the block ends; True when there is none."""
+def try_exclusive(path: Path, *, remove: bool = False) -> Iterator[bool]:
+    """Yield whether nobody holds the file, in which case it is held until the block ends; True when there is none.
+
+    remove: then remove it, as a lock file that somebody left who did not end well.
+    """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:  # no file, or no file of ours: nobody holds it
         yield True
         return
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        free = True
-    except BlockingIOError:
-        free = False
-    try:
+        free = _taken(handle)
         yield free
+        if remove and free and _is(path, handle):
+            path.unlink()
     finally:
         os.close(handle)
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -159,7 +159,7 @@ def test_what_is_no_regular_file_is_refused(folder, tmp_path):
         (lambda values: values["blocks"][0].__setitem__(1, "0" * 16), "block 0 as"),
         (lambda values: values["blocks"][0].__setitem__(1, "0" * 17), "format 1"),
         (lambda values: values.update(frame="0" * 16), "around the blocks"),
-        (lambda values: values["parts"].update(dataset="b"), "expected the rows"),
+        (lambda values: values["parts"].update(dataset="b"), "expected the manifest of"),
         (lambda values: values["parts"].update(dataset=1), "format 1"),
         (lambda values: values.update(format_version=2), "format 1"),
         (lambda values: values.update(format_version=True), "format 1"),
@@ -167,7 +167,7 @@ def test_what_is_no_regular_file_is_refused(folder, tmp_path):
         (lambda values: values.update(extra=1), "format 1"),
         (lambda values: values.pop("frame"), "format 1"),
         (lambda values: values["layout"].update(row_bytes=256), "offsets"),
-        (lambda values: values["layout"]["fields"].pop(), "expected the rows"),
+        (lambda values: values["layout"]["fields"].pop(), "expected the manifest of"),
         (lambda values: values.update(blocks="none"), "format 1"),
     ],
 )

@@ -53,12 +53,8 @@ class RowCache:
         Raises RegistryError when there are none, IntegrityError when any bit of them has changed.
         """
         folder = self._folder(digest)
-        if folder.is_symlink():
-            raise _damaged(folder, "a folder", "a symbolic link")
         try:
-            manifest = RowManifest.read(folder / MANIFEST)
-            if manifest.digest != digest:
-                raise _damaged(folder / MANIFEST, f"the rows {digest}", f"those of {manifest.digest[:80]}")
+            manifest = self.manifest(digest)
             table = RowTable(manifest.row_layout, _mapped(folder / ROWS, manifest), digest)
         except IntegrityError as error:
             if folder.exists():
@@ -67,6 +63,16 @@ class RowCache:
         with contextlib.suppress(OSError):  # a cache that is lent read-only keeps no order of use
             os.utime(folder / MANIFEST)
         return table
+
+    def manifest(self, digest: str) -> RowManifest:
+        """Return what is said of cached rows. Raises IntegrityError when it is not what was written of these."""
+        folder = self._folder(digest)
+        if folder.is_symlink():
+            raise _damaged(folder, "a folder", "a symbolic link")
+        manifest = RowManifest.read(folder / MANIFEST)
+        if manifest.digest != digest:
+            raise _damaged(folder / MANIFEST, f"the manifest of {digest}", f"that of {manifest.digest}")
+        return manifest
 
     def build(self, layout: RowLayout, parts: Mapping[str, str], batches: Iterable[Batch]) -> RowTable:
         """Open cached rows; write them first when there are none, from arrays [n] or [n, width] of each field.
@@ -80,7 +86,6 @@ class RowCache:
         digest = rows_digest(layout, parts)
         with contextlib.suppress(RegistryError, IntegrityError):
             return self.open(digest)
-        folder = self._folder(digest)
         with exclusive(self.root / f"{digest}.lock"):
             try:
                 return self.open(digest)
@@ -88,16 +93,19 @@ class RowCache:
                 pass
             except IntegrityError as error:
                 get_logger("data.rows").warning("cached rows are damaged and written anew: %s", error)
-                discard(folder)
+                discard(self.root / digest)
             remove_remains(self.root, digest)
-            with contextlib.ExitStack() as held:
-                with durable_directory(folder) as scratch:
-                    manifest = write_row_file(scratch / ROWS, layout, parts, batches, most_bytes=self.limit_bytes)
-                    (scratch / MANIFEST).write_bytes(manifest.to_bytes())
-                    (scratch / ROWS).chmod(_READ_ONLY)
-                    held.enter_context(shared(scratch / ROWS))  # or another's collect() might take it before us
-                self.collect()
-                return self.open(digest)
+            return self._written(digest, layout, parts, batches)
+
+    def _written(self, digest: str, layout: RowLayout, parts: Mapping[str, str], batches: Iterable[Batch]) -> RowTable:
+        with contextlib.ExitStack() as held:
+            with durable_directory(self.root / digest) as scratch:
+                manifest = write_row_file(scratch / ROWS, layout, parts, batches, most_bytes=self.limit_bytes)
+                (scratch / MANIFEST).write_bytes(manifest.to_bytes())
+                (scratch / ROWS).chmod(_READ_ONLY)
+                held.enter_context(shared(scratch / ROWS))  # or somebody's collect() might take it before it is open
+            self.collect()
+            return self.open(digest)
 
     def entries(self) -> list[Entry]:
         """Return what is cached, the longest unused first."""

@@ -17,6 +17,8 @@ __all__ = ["Collected", "Entry", "collect", "discard", "entries", "remove_remain
 _ENTRY = re.compile(r"[0-9a-f]{64}\Z")
 _REMAINS = re.compile(r"\.([0-9a-f]{64})\.[0-9a-f]{16}\.(?:tmp|gone)\Z")  # of a builder, of somebody who removed
 
+_LOCK = re.compile(r"[0-9a-f]{64}\.lock\Z")
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -53,7 +55,7 @@ def collect(root: Path, limit_bytes: int) -> Collected:
     if not root.is_dir():
         return Collected((), 0, ())
     with exclusive(root / "collect.lock"):
-        remains_bytes = sum(_remove_dead(root, folder) for folder in _folders(root))
+        remains_bytes = _remove_dead(root)
         kept, evicted = entries(root), []
         taken = sum(entry.bytes for entry in kept)
         for entry in list(kept):
@@ -68,33 +70,37 @@ def discard(folder: Path) -> None:
     """Remove a folder of the cache: first its name, at once, then what is in it."""
     gone = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}.gone")
     with contextlib.suppress(FileNotFoundError):
-        folder.rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
+        if folder.is_symlink():
+            folder.unlink()
+        else:
+            folder.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
 
 
-def remove_remains(root: Path, digest: str) -> int:
-    """Remove what interrupted builders of these rows left, and return its bytes. The caller holds their lock."""
-    freed = 0
+def remove_remains(root: Path, digest: str) -> None:
+    """Remove what interrupted builders of these rows left. The caller holds their lock."""
     for folder in _folders(root):
         match = _REMAINS.match(folder.name)
         if match and match[1] == digest:
-            freed += _bytes(folder)
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_dead(root: Path) -> int:
+    """Remove what remains of builders who are no more, for they would hold their locks; return its bytes."""
+    freed = 0
+    for folder in _folders(root):  # listed before its lock is asked for: who takes it later makes another folder
+        match = _REMAINS.match(folder.name)
+        if match is None:
+            continue
+        with try_exclusive(root / f"{match[1]}.lock") as free:
+            if free:
+                freed += _bytes(folder)
+                shutil.rmtree(folder, ignore_errors=True)
+    for path in root.iterdir():
+        if _LOCK.match(path.name):
+            with try_exclusive(path, remove=True):
+                pass
     return freed
-
-
-def _remove_dead(root: Path, folder: Path) -> int:
-    """Remove this folder if it remains of a builder who is no more, who would hold the lock; return its bytes."""
-    match = _REMAINS.match(folder.name)
-    if match is None:
-        return 0
-    lock = root / f"{match[1]}.lock"
-    with try_exclusive(lock) as free:
-        if not free:
-            return 0
-        freed = remove_remains(root, match[1])
-        lock.unlink(missing_ok=True)
-        return freed
 
 
 def _evicted(folder: Path) -> bool:
@@ -114,7 +120,10 @@ def _entry(folder: Path) -> Entry | None:
 
 
 def _bytes(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.iterdir())
+    try:
+        return sum(path.lstat().st_size for path in folder.iterdir())
+    except FileNotFoundError:  # moved or removed meanwhile
+        return 0
 
 
 def _folders(root: Path) -> list[Path]:

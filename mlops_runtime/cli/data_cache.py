@@ -1,0 +1,89 @@
+"""`mlrt data cache`: what cached rows take, and whose they are."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from mlops_runtime.cli.output import emit, json_option, table
+
+if TYPE_CHECKING:
+    from mlops_runtime.data.rows import Collected, Entry, RowCache
+
+__all__ = ["cache"]
+
+_SHOWN_DIGITS = 12
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+@click.command(epilog="Example: mlrt data cache --gc")
+@click.option("--gc", is_flag=True, help="Remove what interrupted builders left, then the longest unused rows.")
+@json_option
+def cache(gc: bool, as_json: bool) -> None:
+    """Show what rows are cached, what they take, and the limit (MLRT_CACHE_GIB), the longest unused first.
+
+    With --gc, remove what nobody has open until the limit is kept; loading rows anew does the same.
+    """
+    from mlops_runtime.data.rows import Collected, RowCache
+
+    rows = RowCache()
+    collected = rows.collect() if gc else Collected((), 0, tuple(rows.entries()))
+    lines = [_described(rows, entry) for entry in collected.kept]
+    payload = {
+        "folder": str(rows.root),
+        "limit_bytes": rows.limit_bytes,
+        "taken_bytes": collected.kept_bytes,
+        "rows": lines,
+        "evicted": [{"digest": entry.digest, "bytes": entry.bytes} for entry in collected.evicted],
+        "remains_bytes": collected.remains_bytes,
+    }
+    emit(payload, as_json=as_json, render=lambda console: _print(console, rows, collected, lines))
+
+
+def _described(rows: RowCache, entry: Entry) -> dict[str, Any]:
+    from mlops_runtime.core.errors import IntegrityError
+
+    used = dt.datetime.fromtimestamp(entry.used, dt.UTC).isoformat(timespec="seconds")
+    line = {"digest": entry.digest, "bytes": entry.bytes, "used": used, "in_use": entry.in_use}
+    try:
+        manifest = rows.manifest(entry.digest)
+    except IntegrityError as error:
+        return line | {"damaged": str(error)}
+    return line | {"rows": manifest.rows, "parts": manifest.parts}
+
+
+def _print(console: Console, rows: RowCache, collected: Collected, lines: list[dict[str, Any]]) -> None:
+    title = f"{_size(collected.kept_bytes)} of {_size(rows.limit_bytes)} in {rows.root}"
+    drawn = table(title, ("rows of", "rows", "size", "last opened", "open", "digest"), map(_cells, lines))
+    console.print(drawn)
+    for entry in collected.evicted:
+        console.print(f"evicted {entry.digest[:_SHOWN_DIGITS]}, {_size(entry.bytes)}")
+    if collected.remains_bytes:
+        console.print(f"removed {_size(collected.remains_bytes)} that interrupted builders left")
+    if collected.kept_bytes > rows.limit_bytes:
+        reason = "all of it is open" if all(entry.in_use for entry in collected.kept) else "mlrt data cache --gc"
+        console.print(f"above the limit: {reason}", style="yellow")
+
+
+def _cells(line: dict[str, Any]) -> tuple[str, ...]:
+    parts = ", ".join(f"{name} {value[:_SHOWN_DIGITS]}" for name, value in line.get("parts", {}).items() if value)
+    counted = f"{line['rows']:,}" if "rows" in line else "damaged"
+    shown = line["used"].partition("+")[0].replace("T", " ")
+    is_open = "yes" if line["in_use"] else "no"
+    return parts, counted, _size(line["bytes"]), shown, is_open, line["digest"][:_SHOWN_DIGITS]
+
+
+def _size(count: float) -> str:
+    """Write bytes for people.
+
+    >>> _size(1536)
+    '1.5 KiB'
+    """
+    for unit in _UNITS[:-1]:
+        if count < 1024:
+            return f"{count:.4g} {unit}"
+        count /= 1024
+    return f"{count:.4g} {_UNITS[-1]}"
