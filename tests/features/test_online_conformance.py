@@ -13,15 +13,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops_runtime.core.errors import SchemaError
-from mlops_runtime.data import Column, Schema
+from mlops_runtime.data import Column, Schema, open_source
 from mlops_runtime.features.online import FileState, OnlineStore, OnlineView
 from mlops_runtime.features.online.embedded import EmbeddedStore
+from mlops_runtime.features.online.materialise import materialise
 from mlops_runtime.features.online.redis import RedisStore
+from mlops_runtime.features.tables import FeatureTable
 
 MISSING = -(2**63)
 ID = Schema((Column("id", "integer"),))
@@ -240,6 +243,36 @@ def test_what_is_forgotten_is_gone_and_a_later_row_of_its_key_is_kept(open_store
     assert ages(store, [1, 2, 3]) == ages(open_store(view), [1, 2, 3]) == [None, 2.0, None]
     write(store, people([1], [4.0]), [1])
     assert ages(store, [1]) == [4.0]
+
+
+def feature_table(folder: Path, *ages: list[tuple[int, float, int, int]]) -> FeatureTable:
+    """Files of (id, age, event in seconds, known in seconds)."""
+    folder.mkdir(exist_ok=True)
+    for number, rows in enumerate(ages):
+        ids, values, event, known = zip(*rows, strict=True)
+        times = {name: pa.array(at, pa.timestamp("s")) for name, at in (("since", event), ("told", known))}
+        pq.write_table(pa.table({"id": ids, "age": values, **times}), folder / f"{number}.parquet")
+    return FeatureTable("people", open_source(folder), ("id",), "since", "told")
+
+
+def test_files_are_materialised_once_and_rows_that_come_to_be_known_later_then(
+    open_store: Open, tmp_path: Path
+) -> None:
+    files = tmp_path / "files"
+    table = feature_table(files, [(1, 1.0, 10, 10), (2, 2.0, 10, 90)], [(3, 3.0, 20, 20)])
+    store = open_store(OnlineView.of(table))
+    first = materialise(table, store, until=50_000_000)
+    assert (first.files, first.skipped, first.rows, first.keys, first.withheld) == (2, 0, 2, 2, 1)
+    assert ages(store, [1, 2, 3]) == [1.0, None, 3.0]
+    again = materialise(table, store, until=60_000_000)
+    assert (again.files, again.skipped, again.rows) == (0, 2, 0)
+    more = feature_table(
+        files, [(1, 1.0, 10, 10), (2, 2.0, 10, 90)], [(3, 3.0, 20, 20)], [(1, 4.0, 5, 5), (4, 5.0, 5, 5)]
+    )
+    third = materialise(more, store, until=90_000_000)
+    assert (third.files, third.skipped, third.keys, third.withheld) == (2, 1, 2, 0)
+    assert ages(store, [1, 2, 3, 4]) == [1.0, 2.0, 3.0, 5.0]
+    assert materialise(more, open_store(OnlineView.of(table)), until=99_000_000).skipped == 3
 
 
 moments = st.integers(-3, 3)

@@ -11,11 +11,13 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import redis
 
@@ -27,9 +29,12 @@ from mlops_runtime.core.errors import (
     SchemaError,
     UnavailableError,
 )
-from mlops_runtime.data import Column, Schema
+from mlops_runtime.data import Column, Schema, open_source
 from mlops_runtime.features.online import FileState, OnlineView
+from mlops_runtime.features.online.embedded import EmbeddedStore
+from mlops_runtime.features.online.materialise import materialise
 from mlops_runtime.features.online.redis import RedisStore
+from mlops_runtime.features.tables import FeatureTable
 
 VIEW = OnlineView(
     "people", Schema((Column("id", "integer"),)), Schema((Column("age", "number"), Column("city", "string")))
@@ -144,6 +149,35 @@ def test_a_server_killed_while_it_is_written_to_has_whole_rows_and_a_second_run_
         run_writer(server.url, seed, 60, 400)
         assert held(store) == expected
         assert store.files[f"file {seed}"] == FileState(1000, None)
+
+
+def test_a_materialisation_through_which_the_server_was_killed_is_mended_by_another(
+    server: Any, tmp_path: Path, soak_factor: int
+) -> None:
+    rng = np.random.default_rng(4)
+    (tmp_path / "files").mkdir()
+    for number in range(4):
+        columns = {"id": rng.integers(0, 5000, 10_000), "age": rng.random(10_000).round(6)}
+        since = pa.array(rng.integers(0, 10**6, 10_000), pa.timestamp("s"))
+        pq.write_table(pa.table({**columns, "since": since}), tmp_path / "files" / f"{number}.parquet")
+    table = FeatureTable("people", open_source(tmp_path / "files"), ("id",), "since")
+    expected = EmbeddedStore(tmp_path / "store", OnlineView.of(table))
+    materialise(table, expected)
+    ids, whole = list(range(5000)), 0
+    for number in range(3 * soak_factor):
+        store = RedisStore(server.url, OnlineView.of(table), tenant=f"round {number}", timeout_s=5.0)
+        killer = threading.Timer(rng.uniform(0.005, 0.15), server.kill)
+        killer.start()
+        with suppress(UnavailableError):
+            materialise(table, store)
+            whole += 1
+        killer.join()
+        server.start()
+        assert materialise(table, store).skipped in (0, 4)
+        assert materialise(table, store).skipped == 4
+        assert store.read(ids).table() == expected.read(ids).table()
+        assert store.read(ids).event.tolist() == expected.read(ids).event.tolist()
+    assert whole < 3 * soak_factor
 
 
 def test_a_writer_that_is_killed_leaves_whole_rows_and_no_record_of_its_file(server: Any, store: RedisStore) -> None:
