@@ -91,7 +91,7 @@ void write_rows(RowStore& store, std::int64_t start, const std::vector<std::int6
     throw std::invalid_argument(problem("write", "rows in memory", "a file's, which never change", "allocate rows"));
   std::byte* const to = store.writable() + static_cast<std::size_t>(start) * view.row_bytes;
   const py::gil_scoped_release release;
-  pack_rows::run(pack_rows::select(active_isa()), fields, rows, view.row_bytes, to);
+  pack_rows::run(fields, rows, view.row_bytes, to);
 }
 
 std::uint64_t hash_of(const py::buffer& data) {

@@ -17,16 +17,17 @@ constexpr std::size_t kMostRowBytes = std::size_t{1} << 30;
 constexpr std::int64_t kMostRows = std::int64_t{1} << 53;
 constexpr int kOneBlock = 62;  // the shift of rows that are one block, however many
 
-[[noreturn]] void refuse(const std::string& where, const std::string& expected, const std::string& got) {
-  throw std::invalid_argument(
-      problem(where, expected, got, "the bytes changed, or belong to another file; build it anew"));
+[[noreturn]] void refuse(const std::string& where, const std::string& expected, const std::string& got,
+                         const char* next_step = "the bytes changed, or are another file's; write it anew") {
+  throw std::invalid_argument(problem(where, expected, got, next_step));
 }
 
 void require_shape(const std::string& where, std::int64_t rows, std::size_t row_bytes) {
   if (row_bytes == 0 || row_bytes % kWord != 0 || row_bytes > kMostRowBytes)
-    refuse(where, "rows of a multiple of 8 bytes, at most 2^30", std::to_string(row_bytes));
+    refuse(where, "rows of a multiple of 8 bytes, at most 2^30", std::to_string(row_bytes), "count again");
   const auto most = std::min(kMostRows, static_cast<std::int64_t>(static_cast<std::size_t>(PTRDIFF_MAX) / row_bytes));
-  if (rows < 0 || rows > most) refuse(where, "0 to " + std::to_string(most) + " rows", std::to_string(rows));
+  if (rows < 0 || rows > most)
+    refuse(where, "0 to " + std::to_string(most) + " rows", std::to_string(rows), "count again");
 }
 
 std::int64_t rows_in_block(const RowFile& file, std::size_t block) {

@@ -1,4 +1,4 @@
-"""Rows.write against structured arrays, at every level; and what Rows refuses."""
+"""Rows.write against structured arrays; and what Rows refuses."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ def _written(rows: int, offsets: list[int], arrays: list[np.ndarray], row_bytes:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_every_width_of_a_field_is_packed_as_numpy_packs_it(isa, dtype):
+def test_every_width_of_a_field_is_packed_as_numpy_packs_it(dtype):
     for width in WIDTHS:
         arrays = _arrays(19, [(dtype, width), (np.uint8, 3)], seed=width)
         offsets, row_bytes = _offsets(arrays, gap=5)
         assert np.array_equal(_written(19, offsets, arrays, row_bytes), pack_rows(offsets, arrays, row_bytes))
 
 
-def test_the_usual_record_is_packed_at_every_size(isa, size):
+def test_the_usual_record_is_packed_at_every_size(size):
     arrays = _arrays(size, [(np.int64, 26), (np.float32, 13), (np.float32, 1)])
     assert np.array_equal(_written(size, [0, 208, 260], arrays, 264), pack_rows([0, 208, 260], arrays, 264))
 
 
 @pytest.mark.parametrize("row_bytes", [264, 512, 4096])  # 4,096 bytes are too wide for the tile that is streamed
-def test_rows_that_go_past_the_caches_are_the_same(isa, threads, row_bytes):
+def test_rows_that_go_past_the_caches_are_the_same(threads, row_bytes):
     rows = (17 << 20) // row_bytes + 5
     arrays = _arrays(rows, [(np.int64, 26), (np.float32, 13)])
     assert np.array_equal(_written(rows, [0, 208], arrays, row_bytes), pack_rows([0, 208], arrays, row_bytes))
@@ -68,7 +68,7 @@ def test_any_fields_in_any_order_are_packed_as_numpy_packs_them(rows, shapes, ga
     assert np.array_equal(_written(rows, given_offsets, given_arrays, row_bytes), expected)
 
 
-def test_rows_around_those_written_keep_their_bytes(isa):
+def test_rows_around_those_written_keep_their_bytes():
     native = Rows.allocate(10, 16)
     native.write(0, [0], [np.full((10, 16), 7, np.uint8)])
     native.write(4, [8], [np.arange(2)])
