@@ -18,7 +18,7 @@ import pyarrow as pa
 from mlops_runtime.core.clock import monotonic_s
 from mlops_runtime.core.errors import ConfigError, SchemaError, problem
 from mlops_runtime.data import Schema
-from mlops_runtime.features.online import OnlineRows, OnlineStore
+from mlops_runtime.features.online import OnlineRows, OnlineStore, OnlineView
 from mlops_runtime.serving.request import InferRequest, Tensor
 
 __all__ = ["Lookup", "OnlineInputs"]
@@ -94,6 +94,7 @@ class OnlineInputs:
                     raise _wrong(name, "one online view that holds it", f"`{other}` and `{store.view.name}`")
             if features:
                 self._bindings.append(_Binding(store, features))
+        self._keys = {name: key for binding in self._bindings for name, key in _keys_of(binding.store.view).items()}
 
     def complete(self, request: InferRequest) -> tuple[InferRequest, list[Lookup]]:
         """Return a request with the inputs it left to the stores, without the keys that are no inputs, and the reads.
@@ -102,8 +103,7 @@ class OnlineInputs:
         MlrtError when a store cannot be read.
         """
         given = {tensor.name: tensor for tensor in request.tensors}
-        known = self._inputs | {name for name in given if name not in self._keys()}
-        tensors = [tensor for tensor in request.tensors if tensor.name in known]
+        tensors = [tensor for tensor in request.tensors if tensor.name in self._inputs or tensor.name not in self._keys]
         lookups = []
         for binding in self._bindings:
             answer = binding.read(given)
@@ -125,16 +125,15 @@ class OnlineInputs:
         """Describe the keys that a request may carry beside the inputs, as model metadata describes inputs."""
         return [
             {"name": name, "datatype": datatype, "shape": [-1], "parameters": {"nullable": True, "online_key": view}}
-            for name, (datatype, view) in self._keys().items()
+            for name, (datatype, view) in self._keys.items()
             if name not in self._inputs
         ]
 
-    def _keys(self) -> dict[str, tuple[str, str]]:
-        keys = {}
-        for view in (binding.store.view for binding in self._bindings):
-            for name, key in zip(view.joins_on, view.keys.columns, strict=True):
-                keys[name] = (_DATATYPES.get(key.kind, "BYTES"), view.name)
-        return keys
+
+def _keys_of(view: OnlineView) -> dict[str, tuple[str, str]]:
+    """Return what requests call a view's keys, each with its datatype and the view."""
+    called = zip(view.joins_on, view.keys.columns, strict=True)
+    return {name: (_DATATYPES.get(key.kind, "BYTES"), view.name) for name, key in called}
 
 
 def _features_for(store: OnlineStore, schema: Schema) -> dict[str, str]:
