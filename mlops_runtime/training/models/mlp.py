@@ -94,7 +94,7 @@ class _Rows:
 
 
 def _fields(samples: Samples, center: float, scale: float) -> dict[str, NDArray[Any]]:
-    fields = {
+    fields: dict[str, NDArray[Any]] = {
         "dense": samples.dense,
         "sparse": samples.sparse,
         "target": ((samples.target - center) / scale).astype(np.float32)[:, None],
