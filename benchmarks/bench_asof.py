@@ -7,6 +7,7 @@ get them sorted. The floor reads and writes what any way of doing it must: the p
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -69,7 +70,7 @@ def _sorted_peers(
     )
 
 
-def _floor(n: int, past: tuple[NDArray[np.int32], I64]) -> object:
+def _floor(n: int, past: tuple[NDArray[np.int32], I64]) -> Callable[[], None]:
     state = np.zeros((n, 4), np.int64)
 
     def touch() -> None:

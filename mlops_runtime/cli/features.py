@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from mlops_runtime.cli.export import export
+from mlops_runtime.cli.features_join import join
 from mlops_runtime.cli.output import emit, json_option, stage_progress, table
 from mlops_runtime.cli.parity import parity
 
@@ -28,6 +29,7 @@ def features() -> None:
 
 
 features.add_command(export)
+features.add_command(join)
 features.add_command(parity)
 
 

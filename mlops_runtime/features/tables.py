@@ -170,6 +170,9 @@ class FeatureTable:
 def timed_frame(frame: Any, times: Sequence[str]) -> Frame:
     """Return a data frame conformed, `times` read as times if they are written as texts. SchemaError as `conform`."""
     table, schema, notes = from_frame(frame)
+    for place, name in enumerate(table.column_names):
+        if name in times and table.column(place).null_count == table.num_rows:  # whatever type that is
+            table = table.set_column(place, name, pa.nulls(table.num_rows))
     written = Schema(tuple(Column(name, "timestamp") for name in times if schema.column(name).kind != "timestamp"))
     read = conform(table, written, where="data frame")
     for name in written.names:

@@ -87,8 +87,8 @@ def _as_keys(values: pa.ChunkedArray, name: str, where: str) -> tuple[str, Arrow
 
 def _readable(values: pa.ChunkedArray, name: str, where: str) -> tuple[str, pa.ChunkedArray]:
     kind = values.type
-    if pa.types.is_null(kind):
-        return "missing", values
+    if values.null_count == len(values):  # whatever type that is
+        return "missing", pa.chunked_array([pa.nulls(len(values))])
     if is_text(kind):
         return "texts", values
     if pa.types.is_timestamp(kind):
