@@ -234,7 +234,7 @@ def test_rows_that_are_written_while_the_server_runs_are_served(
 def test_a_store_that_is_away_is_a_503_and_its_return_needs_no_restart(
     serve: Any, bundles: tuple[Path, Path], rows: pa.Table, redis: Any, place: str
 ) -> None:
-    running = serve(str(bundles[0]), "--online", place)
+    running = serve(str(bundles[0]), MLRT_ONLINE=place)
     batch = rows.slice(0, 4)
     with triton.InferenceServerClient(running.address) as client:
         before = probability(client.infer("claims", tensors(batch, [0, 1, 2, 3])))
