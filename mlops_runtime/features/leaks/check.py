@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from mlops_runtime.features.leaks.explain import Differences, explain
 from mlops_runtime.features.leaks.listing import list_leaks
 from mlops_runtime.features.leaks.recorded import Recorded, TrainingSet, match_columns, read_training
 from mlops_runtime.features.leaks.report import KINDS, Leak, LeakReport, TableLeaks
-from mlops_runtime.features.tables import FeatureTable
+from mlops_runtime.features.tables import FeatureTable, timed_frame
 
 __all__ = ["find_leaks"]
 
@@ -29,13 +29,14 @@ def find_leaks(
     entity_time: str,
     columns: Mapping[str, str] | None = None,
     limit: int = 100,
+    progress: Callable[[str, float], None] = lambda *_: None,
 ) -> LeakReport:
     """Compare a training set with the join it should have come from, and say where each wrong value was taken from.
 
     training: a data set or a data frame with the keys, a time and recorded features, however it was made. tables: the
     feature tables. entity_time: the column with the time at which a row's values had to be known. columns: for features
     that are called neither `table__feature` nor, if that is unambiguous, by their own name: {"table__feature": column}.
-    limit: how many wrong rows are listed; all are counted.
+    limit: how many wrong rows are listed; all are counted. progress: called with a stage and the share that is done.
 
     A value is right when it equals that of the join: missing (null, NaN, "") equals missing, -0.0 equals 0.0, and where
     one of the two is of a narrower float type, both are rounded to it. A wrong row is explained by a feature row of its
@@ -53,11 +54,15 @@ def find_leaks(
     >>> report.leaks, [(leak.row, leak.kind, leak.recorded, leak.expected) for leak in report.listed]
     (1, [(0, 'future', {'price': 30.0}, {'price': 10.0})])
     """
-    rows = read_training(training, entity_time)
-    matched, notes = match_columns(rows.table.column_names, tables, entity_time, columns or {})
-    found = tuple(_check_table(rows, recorded, limit) for recorded in matched)
+    opened = training if isinstance(training, Source) else timed_frame(training, (entity_time,))
+    matched, notes = match_columns(opened.schema.names, tables, entity_time, columns or {})
+    progress("reading the training set", 0.0)
+    rows, found = read_training(opened, entity_time, matched), []
+    for done, recorded in enumerate(matched):
+        progress(f"checking {recorded.table.name}", (done + 1) / (len(matched) + 1))
+        found.append(_check_table(rows, recorded, limit))
     every = sorted(itertools.chain(*(table.listed for table in found)), key=_gravest_first)
-    return LeakReport(rows.table.num_rows, found, tuple(every[:limit]), notes)
+    return LeakReport(rows.table.num_rows, tuple(found), tuple(every[:limit]), notes)
 
 
 def _check_table(training: TrainingSet, recorded: Recorded, limit: int) -> TableLeaks:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlops_runtime.core.errors import ConfigError, EmptyInputError, SchemaError, problem
-from mlops_runtime.data import Source
+from mlops_runtime.data import Frame, Source
 from mlops_runtime.data.schema import listed, repeated_names
-from mlops_runtime.features.tables import MISSING_TIME, FeatureTable, microseconds, timed_frame
+from mlops_runtime.features.tables import MISSING_TIME, FeatureTable, microseconds
 
 __all__ = ["Recorded", "TrainingSet", "match_columns", "read_training"]
 
@@ -45,28 +44,34 @@ class Recorded:
     table: FeatureTable
     columns: Mapping[str, str]
 
-
-def read_training(training: Source | Any, entity_time: str) -> TrainingSet:
-    """Read a data set or a data frame whole. SchemaError when `entity_time` is not there or holds no times."""
-    if isinstance(training, Source):
-        table, numbers = _read_whole(training, entity_time)
-    else:
-        table = timed_frame(training, (entity_time,)).table
-        numbers = np.arange(table.num_rows, dtype=np.int64)
-    return TrainingSet(table, entity_time, microseconds(table.column(entity_time)), numbers)
+    @property
+    def training_columns(self) -> dict[str, str]:
+        """For each column of the training set that is needed, keys first, that of the feature table."""
+        keys = zip(self.table.joins_on, self.table.keys, strict=True)
+        return {**dict(keys), **{column: feature for feature, column in self.columns.items()}}
 
 
-def _read_whole(training: Source, time: str) -> tuple[pa.Table, NDArray[np.int64]]:
-    kind = training.schema.column(time).kind
+def read_training(training: Source | Frame, entity_time: str, recorded: Sequence[Recorded]) -> TrainingSet:
+    """Read the columns that are needed, of all rows. SchemaError when `entity_time` holds no times."""
+    needed = dict.fromkeys([entity_time, *(name for one in recorded for name in one.training_columns)])
+    kind = training.schema.column(entity_time).kind
     if kind != "timestamp":
         raise SchemaError(
             problem(
-                expected=f"times in column `{time}`",
+                expected=f"times in column `{entity_time}`",
                 got=f"values of kind {kind}",
                 where=_WHERE,
-                next_step=f"open it with schema=Schema((Column({time!r}, 'timestamp'),)), or cast the column",
+                next_step=f"open it with schema=Schema((Column({entity_time!r}, 'timestamp'),)), or cast the column",
             )
         )
+    if isinstance(training, Source):
+        table, numbers = _read_whole(training.select(list(needed)))
+    else:
+        table, numbers = training.table.select(list(needed)), np.arange(training.table.num_rows, dtype=np.int64)
+    return TrainingSet(table, entity_time, microseconds(table.column(entity_time)), numbers)
+
+
+def _read_whole(training: Source) -> tuple[pa.Table, NDArray[np.int64]]:
     batches = list(training.batches())
     if not batches:
         raise EmptyInputError(
