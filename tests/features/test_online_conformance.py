@@ -18,11 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_runtime.core.errors import SchemaError
+from mlops_runtime.core.errors import ConfigError, MlrtError, SchemaError
 from mlops_runtime.data import Column, Schema, open_source
 from mlops_runtime.features.online import FileState, OnlineStore, OnlineView
 from mlops_runtime.features.online.embedded import EmbeddedStore
 from mlops_runtime.features.online.materialise import materialise
+from mlops_runtime.features.online.opening import open_online_store
 from mlops_runtime.features.online.redis import RedisStore
 from mlops_runtime.features.tables import FeatureTable
 
@@ -37,8 +38,19 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     """Open the store of a view; a second time it is the same one, and what was written is there."""
     if request.param == "embedded":
         return lambda view: EmbeddedStore(tmp_path / view.name, view)
-    url = request.getfixturevalue("make_redis")().url
+    url = _redis(request)
     return lambda view: RedisStore(url, view, timeout_s=10.0)
+
+
+@pytest.fixture(params=["embedded", "redis"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where there may be a store of people."""
+    return str(tmp_path / "store") if request.param == "embedded" else f"{_redis(request)}#acme/people"
+
+
+def _redis(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue("make_redis")().url
+    return url
 
 
 def write(store: OnlineStore, rows: dict[str, Any], event: list[int], known: list[int] | None = None) -> Any:
@@ -224,6 +236,19 @@ def test_a_store_that_is_opened_again_has_what_was_written(open_store: Open) -> 
     assert again.read([1]).table().to_pydict() == {"age": [1.0], "city": ["Fes"]}
     write(again, people([1], [2.0], ["Rabat"]), [6])
     assert open_store(view).read([1]).table().to_pydict() == {"age": [2.0], "city": ["Rabat"]}
+
+
+def test_a_store_is_opened_by_its_place_and_made_there_when_a_view_is_given(place: str) -> None:
+    view = OnlineView("people", ID, FEATURES)
+    with pytest.raises(ConfigError, match="got none"):
+        open_online_store(place)
+    write(open_online_store(place, view), people([1], [1.0]), [5])
+    assert open_online_store(place).view == view
+    assert ages(open_online_store(place), [1]) == [1.0]
+    with pytest.raises(SchemaError, match="other features"):
+        open_online_store(place, OnlineView("people", ID, Schema((Column("age", "string"),))))
+    with pytest.raises(MlrtError, match="`others`"):
+        open_online_store(place, OnlineView("others", ID, FEATURES))
 
 
 def test_an_open_reader_sees_what_another_writes(open_store: Open) -> None:

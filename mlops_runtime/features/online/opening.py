@@ -13,33 +13,37 @@ from urllib.parse import unquote
 from mlops_runtime.core.errors import ConfigError, problem
 from mlops_runtime.features.online.redis_link import REDIS_SCHEMES
 from mlops_runtime.features.online.store import OnlineStore
+from mlops_runtime.features.online.view import OnlineView
 
 __all__ = ["open_online_store"]
 
 
-def open_online_store(place: str, *, insecure: bool = False) -> OnlineStore:
-    """Open a store that is there.
+def open_online_store(place: str, view: OnlineView | None = None, *, insecure: bool = False) -> OnlineStore:
+    """Open a store that is there; with a view, make it when there is none.
 
     insecure: allow an unencrypted connection that leaves this machine.
-    Raises ConfigError when the text names no store, and whatever the store raises when it cannot be opened.
+    Raises ConfigError when the text names no store, or one of another name than the view's, and whatever the store
+    raises when it cannot be opened.
     """
     if place.startswith(tuple(f"{scheme}://" for scheme in REDIS_SCHEMES)):
-        return _open_redis(place, insecure=insecure)
+        return _open_redis(place, view, insecure=insecure)
     if "://" in place:
         raise _unreadable("another text")
     from mlops_runtime.features.online.embedded import EmbeddedStore
 
-    return EmbeddedStore(Path(place))
+    return EmbeddedStore(Path(place), view)
 
 
-def _open_redis(place: str, *, insecure: bool) -> OnlineStore:
+def _open_redis(place: str, view: OnlineView | None, *, insecure: bool) -> OnlineStore:
     from mlops_runtime.features.online.redis import RedisStore
 
-    url, _, view = place.partition("#")
-    tenant, _, name = view.rpartition("/")
+    url, _, named = place.partition("#")
+    tenant, name = (unquote(part) for part in named.rpartition("/")[::2])
     if not name:
         raise _unreadable("an address without `#VIEW`")
-    return RedisStore(url, unquote(name), tenant=unquote(tenant) or "default", insecure=insecure)
+    if view is not None and view.name != name:
+        raise _unreadable(f"`#{name}` for the online view `{view.name}`")
+    return RedisStore(url, view or name, tenant=tenant or "default", insecure=insecure)
 
 
 def _unreadable(got: str) -> ConfigError:
