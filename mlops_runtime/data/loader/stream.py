@@ -11,12 +11,14 @@ from mlops_runtime.data.loader.shares import Geometry, Last
 from mlops_runtime.data.loader.state import LoaderState
 from mlops_runtime.data.loader.stream_data import StreamData
 from mlops_runtime.data.loader.stream_feed import StreamFeed
-from mlops_runtime.data.loader.stream_plan import StreamPlan, StreamSampler, Windowed
+from mlops_runtime.data.loader.stream_plan import StreamPlan, StreamSampler, Windowed, most_rows
 from mlops_runtime.data.loader.stream_quality import ShuffleQuality, shuffle_quality
-from mlops_runtime.data.loader.stream_windows import MEMORIES, WindowReader
+from mlops_runtime.data.loader.stream_windows import WindowMemory, WindowReader
 from mlops_runtime.data.loader.tensors import to_tensor
 
 __all__ = ["StreamLoader"]
+
+_MEMORIES = 2  # one window in use, one being decoded
 
 
 class StreamLoader(BatchLoop):
@@ -57,6 +59,8 @@ class StreamLoader(BatchLoop):
         identity = OrderIdentity(dataset=dataset, split=data.split, sampler=self._sampler.to_dict(), seed=seed)
         geometry = Geometry(sum(data.sizes), batch_rows, shard, shards, last)
         super().__init__(Cursor(geometry, identity, state))
+        self._memories: tuple[WindowMemory, ...] = ()
+        self._feed: StreamFeed | None = None
 
     @property
     def quality(self) -> ShuffleQuality:
@@ -65,22 +69,33 @@ class StreamLoader(BatchLoop):
 
     @property
     def memory_bytes(self) -> int:
-        """What the windows of this epoch take in memory, those of other epochs about as much."""
-        return MEMORIES * self._plan().largest * self._data.row_bytes
+        """What the windows can take in memory; `close` gives it back."""
+        return _MEMORIES * most_rows(self._data.sizes, self._sampler) * self._data.row_bytes
+
+    def close(self) -> None:
+        """End the threads and give up the memory; a later loop starts anew. Dropping the loader does it, too."""
+        super().close()
+        self._end_feed()
+        self._memories = ()
 
     def _start(self) -> Feeding:
-        plan, cursor = self._plan(), self._cursor
-        reader = WindowReader(self._data, plan.largest, settings().thread_count)
-        return StreamFeed(
-            reader,
+        self._end_feed()  # if it was interrupted, its threads may still write into the memory
+        if not self._memories:
+            rows = most_rows(self._data.sizes, self._sampler)
+            self._memories = tuple(WindowMemory(self._data.layout, rows) for _ in range(_MEMORIES))
+        cursor = self._cursor
+        self._feed = StreamFeed(
+            WindowReader(self._data, self._memories, settings().thread_count),
             self._data.layout,
-            plan,
+            StreamPlan(self._data.sizes, self._sampler, cursor.identity.key(cursor.epoch)),
             cursor.geometry,
             cursor.position,
             prefetch=self._prefetch,
             convert=self._convert,
         )
+        return self._feed
 
-    def _plan(self) -> StreamPlan:
-        cursor = self._cursor
-        return StreamPlan(self._data.sizes, self._sampler, cursor.identity.key(cursor.epoch))
+    def _end_feed(self) -> None:
+        if self._feed is not None:
+            self._feed.close()
+            self._feed = None

@@ -15,7 +15,7 @@ from mlops_runtime.core.errors import ConfigError, problem
 from mlops_runtime.data.loader.identity import OrderKey
 from mlops_runtime.data.loader.samplers import Sequential
 
-__all__ = ["StreamPlan", "StreamSampler", "Window", "Windowed"]
+__all__ = ["StreamPlan", "StreamSampler", "Window", "Windowed", "most_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,19 @@ class Windowed:
 StreamSampler = Windowed | Sequential
 
 
+def most_rows(sizes: Sequence[int], sampler: StreamSampler) -> int:
+    """Return how many rows a window can have: those of as many of the largest row groups as one takes.
+
+    >>> most_rows([5, 9, 7], Windowed(2))
+    16
+    """
+    return sum(sorted(sizes)[-_width(sampler) :])
+
+
+def _width(sampler: StreamSampler) -> int:
+    return sampler.row_groups if isinstance(sampler, Windowed) else 1
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A run of positions of an epoch, which all rows of some row groups are at.
@@ -74,7 +87,7 @@ class StreamPlan:
         self._sizes = np.asarray(sizes, np.int64)
         self._key = key
         self._is_mixed = isinstance(sampler, Windowed)
-        self._width = sampler.row_groups if isinstance(sampler, Windowed) else 1
+        self._width = _width(sampler)
         count = len(self._sizes)
         self._groups = _native.Permutation(count, *key).rows(0, count) if self._is_mixed else np.arange(count)
         ends = np.cumsum(self._sizes[self._groups])
@@ -84,11 +97,6 @@ class StreamPlan:
     def windows(self) -> int:
         """How many there are."""
         return -(-len(self._sizes) // self._width)
-
-    @property
-    def largest(self) -> int:
-        """Rows of the largest window."""
-        return int(np.diff(self._starts).max(initial=0))
 
     def number_at(self, position: int) -> int:
         """Return the number of the window that a position of the epoch is in."""

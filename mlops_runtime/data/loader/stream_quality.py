@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mlops_runtime.data.loader.samplers import Sequential
-from mlops_runtime.data.loader.stream_plan import StreamSampler
+from mlops_runtime.data.loader.stream_plan import StreamSampler, most_rows
 
 __all__ = ["ShuffleQuality", "shuffle_quality"]
 
@@ -56,7 +56,7 @@ def shuffle_quality(sizes: Sequence[int], sampler: StreamSampler, batch_rows: in
     >>> from mlops_runtime.data.loader import Windowed
     >>> quality = shuffle_quality([1000] * 64, Windowed(16), 256)
     >>> round(quality.correlation, 3), round(quality.groups_in_batch, 1), round(quality.effective_rows)
-    (0.048, 16.0, 20)
+    (0.048, 16.0, 19)
     """
     rows, groups = int(sum(sizes)), len(sizes)
     width = min(groups, 1 if isinstance(sampler, Sequential) else sampler.row_groups)
@@ -64,7 +64,6 @@ def shuffle_quality(sizes: Sequence[int], sampler: StreamSampler, batch_rows: in
     batch = min(batch_rows, rows)
     worst = (1 / width - 1 / groups) * groups / max(1, groups - 1)
     share = np.asarray(sizes, np.float64) * groups / rows / width  # of each group in a window of average ones
-    largest = int(np.sort(np.asarray(sizes))[-width:].sum())
     return ShuffleQuality(
         rows=rows,
         row_groups=groups,
@@ -73,7 +72,7 @@ def shuffle_quality(sizes: Sequence[int], sampler: StreamSampler, batch_rows: in
         batch_rows=batch,
         apart=(window_rows + 1) / 3,
         apart_full=(rows + 1) / 3,
-        apart_worst=largest - 1,
+        apart_worst=most_rows(sizes, sampler) - 1,
         groups_in_batch=float(width * (1 - (1 - np.minimum(share, 1.0)) ** batch).mean()),
         correlation=worst,
         effective_rows=batch / (1 + (batch - 1) * worst),

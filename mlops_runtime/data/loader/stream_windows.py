@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +18,7 @@ from mlops_runtime.data.loader.stream_data import StreamData
 from mlops_runtime.data.loader.stream_plan import Window
 from mlops_runtime.data.rows import RowLayout
 
-__all__ = ["MEMORIES", "LoadedWindow", "WindowReader"]
-
-MEMORIES = 2  # one in use, one being filled
+__all__ = ["LoadedWindow", "WindowMemory", "WindowReader"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +38,37 @@ class LoadedWindow:
         _native.gather(self.rows, chosen, offsets, list(arrays.values()))
 
 
-class WindowReader:
-    """Decodes windows of at most `largest` rows with `threads` threads, a row group each, into two memories in turn."""
+class WindowMemory:
+    """Memory for rows and ordinals of one window of at most `rows`, taken when it is first asked for."""
 
-    def __init__(self, data: StreamData, largest: int, threads: int) -> None:
+    def __init__(self, layout: RowLayout, rows: int) -> None:
+        self._layout, self._rows = layout, rows
+
+    @functools.cached_property
+    def rows(self) -> _native.Rows:
+        """Rows of the layout."""
+        return _native.Rows.allocate(self._rows, self._layout.row_bytes)
+
+    @functools.cached_property
+    def ordinals(self) -> NDArray[np.int64]:
+        """int64[rows]."""
+        return np.empty(self._rows, np.int64)
+
+
+class WindowReader:
+    """Decodes windows with `threads` threads, a row group each, into memories in turn, which no other may use."""
+
+    def __init__(self, data: StreamData, memories: Sequence[WindowMemory], threads: int) -> None:
         self._data = data
-        self._largest = largest
+        self._memories = memories
         self._pool = ThreadPoolExecutor(threads, "mlrt-stream-decode")
         self._stopped = threading.Event()
 
     def read(self, windows: Iterable[Window]) -> Iterator[LoadedWindow]:
         """Yield the windows; each is good until the next is asked for. DataError for damaged or changed files."""
-        memories: list[tuple[_native.Rows, NDArray[np.int64]]] = []
         coming: tuple[LoadedWindow, list[Future[None]]] | None = None
-        for window, turn in zip(windows, itertools.cycle(range(MEMORIES)), strict=False):
-            if turn == len(memories):
-                rows = _native.Rows.allocate(self._largest, self._data.layout.row_bytes)
-                memories.append((rows, np.empty(self._largest, np.int64)))
-            behind, coming = coming, self._start(window, *memories[turn])
+        for window, memory in zip(windows, itertools.cycle(self._memories), strict=False):
+            behind, coming = coming, self._start(window, memory)
             if behind is not None:
                 yield _complete(*behind)
         if coming is not None:
@@ -67,16 +79,15 @@ class WindowReader:
         self._stopped.set()
         self._pool.shutdown(cancel_futures=True)
 
-    def _start(
-        self, window: Window, rows: _native.Rows, ordinals: NDArray[np.int64]
-    ) -> tuple[LoadedWindow, list[Future[None]]]:
+    def _start(self, window: Window, memory: WindowMemory) -> tuple[LoadedWindow, list[Future[None]]]:
+        loaded = LoadedWindow(window, self._data.layout, memory.rows, memory.ordinals)
         sizes = [self._data.sizes[group] for group in window.groups]
         starts = itertools.accumulate(sizes[:-1], initial=0)
         written = [
-            self._pool.submit(self._data.write, group, rows, ordinals, start, self._goes_on)
+            self._pool.submit(self._data.write, group, loaded.rows, loaded.ordinals, start, self._goes_on)
             for group, start in zip(window.groups, starts, strict=True)
         ]
-        return LoadedWindow(window, self._data.layout, rows, ordinals), written
+        return loaded, written
 
     def _goes_on(self) -> bool:
         return not self._stopped.is_set()
