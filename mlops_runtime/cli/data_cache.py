@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,16 +21,24 @@ _SHOWN_DIGITS = 12
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
-@click.command(epilog="Example: mlrt data cache --gc")
+@click.command(epilog="Example: mlrt data cache 'claims/*.parquet' --program program --target fraud")
+@click.argument("files", metavar="[FILE...]", nargs=-1)
+@click.option("--program", type=click.Path(path_type=Path), help="Folder of the feature program that makes the rows.")
+@click.option("--target", metavar="COLUMN", help="Column of numbers to keep beside what the program makes.")
 @click.option("--gc", is_flag=True, help="Remove what interrupted builders left, then the longest unused rows.")
 @json_option
-def cache(gc: bool, as_json: bool) -> None:
+def cache(files: tuple[str, ...], program: Path | None, target: str | None, gc: bool, as_json: bool) -> None:
     """Show what rows are cached, what they take, and the limit (MLRT_CACHE_GIB), the longest unused first.
 
-    With --gc, remove what nobody has open until the limit is kept; loading rows anew does the same.
+    With FILES and a program, cache their rows first, as a loader would when it finds none. With --gc, remove what
+    nobody has open until the limit is kept; caching rows does the same.
     """
     from mlops_runtime.data.rows import Collected, RowCache
 
+    if bool(files) != (program is not None) or (target and not files):
+        raise click.UsageError("expected FILES and --program together, or neither; --target only with them")
+    if program is not None:
+        _build(files, program, target)
     rows = RowCache()
     collected = rows.collect() if gc else Collected((), 0, tuple(rows.entries()))
     lines = [_described(rows, entry) for entry in collected.kept]
@@ -41,6 +51,18 @@ def cache(gc: bool, as_json: bool) -> None:
         "remains_bytes": collected.remains_bytes,
     }
     emit(payload, as_json=as_json, render=lambda console: _print(console, rows, collected, lines))
+
+
+def _build(files: tuple[str, ...], folder: Path, target: str | None) -> None:
+    from mlops_runtime.data import open_source
+    from mlops_runtime.features.folder import read_program_folder
+    from mlops_runtime.features.loading import rows_of
+
+    program = read_program_folder(folder)
+    schema = program.schema
+    if target is not None and target not in schema.names:
+        schema = replace(schema, columns=(*schema.columns, open_source(files).schema.column(target)))
+    rows_of(program, open_source(files, schema=schema), target=target)
 
 
 def _described(rows: RowCache, entry: Entry) -> dict[str, Any]:

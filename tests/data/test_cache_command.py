@@ -89,3 +89,25 @@ def test_gc_says_what_it_did_and_what_it_could_not(root, capsys, monkeypatch):
     assert run(["data", "cache", "--gc"]) == 0
     assert f"evicted {folder.name[:12]}" in capsys.readouterr().out
     assert list(root.iterdir()) == []
+
+
+def test_the_rows_of_files_are_cached_by_a_program(root, tmp_path, capsys):
+    data, spec, program = tmp_path / "people.csv", tmp_path / "spec.yaml", tmp_path / "program"
+    data.write_text("age,city,fraud\n39,Dubai,0\n50,Sharjah,1\n61,Dubai,0\n")
+    spec.write_text("features:\n  - {kind: numeric, column: age}\n  - {kind: category, column: city}\n")
+    assert run(["features", "fit", str(data), "--spec", str(spec), "-o", str(program)]) == 0
+    capsys.readouterr()
+    (line,) = _json(capsys, str(data), "--program", str(program), "--target", "fraud")["rows"]
+    assert line["rows"] == 3
+    assert line["parts"]["target"] == "fraud"
+    table = RowCache(root).open(line["digest"])
+    assert table.arrays()["target"].ravel().tolist() == [0.0, 1.0, 0.0]
+    assert [
+        entry["digest"] for entry in _json(capsys, str(data), "--program", str(program), "--target", "fraud")["rows"]
+    ] == [line["digest"]]
+
+
+@pytest.mark.parametrize("words", [["people.csv"], ["--program", "p"], ["--target", "y"]])
+def test_files_and_a_program_go_together(words, capsys, home):
+    assert run(["data", "cache", *words]) == 2
+    assert "FILES and --program together" in capsys.readouterr().err
