@@ -11,6 +11,7 @@ from rich.console import Console
 
 from mlops_runtime.cli.export import export
 from mlops_runtime.cli.features_join import join
+from mlops_runtime.cli.features_leaks import leaks
 from mlops_runtime.cli.output import emit, json_option, stage_progress, table
 from mlops_runtime.cli.parity import parity
 
@@ -30,6 +31,7 @@ def features() -> None:
 
 features.add_command(export)
 features.add_command(join)
+features.add_command(leaks)
 features.add_command(parity)
 
 
