@@ -17,7 +17,7 @@ from typing import Literal
 
 from mlops_runtime.kernels.dense.triton_steps import OPERATIONS, STEPS
 
-__all__ = ["Backend", "Device", "dense_backend", "hash_backend"]
+__all__ = ["Backend", "Device", "dense_backend", "gather_backend", "hash_backend"]
 
 Backend = Literal["native", "triton"]
 Device = Literal["cpu", "cuda"]
@@ -34,3 +34,8 @@ def dense_backend(device: Device, operation: str, steps: Collection[str]) -> Bac
 def hash_backend(device: Device, *, parts: int, integers: bool) -> Backend:
     """Choose for a hash of `parts` columns, all of them integers or not."""
     return "triton" if device == "cuda" and integers and parts <= _MOST_HASH_PARTS else "native"
+
+
+def gather_backend(rows: Device) -> Backend:
+    """Choose for rows by their ordinals, by where the rows are: a batch crosses the bus once, or not at all."""
+    return "triton" if rows == "cuda" else "native"

@@ -133,9 +133,9 @@ std::unique_ptr<RowFeed> make_feed(const std::shared_ptr<RowStore>& rows, const 
 
 void bind_feed(py::module_& module) {
   final_class<RowFeed>(module, "Feed", "Threads that fill the next batches of an order of rows.")
-      .def(py::init(&make_feed), py::arg("rows"), py::arg("order"), py::arg("fields"), py::arg("buffer_bytes"),
-           py::kw_only(), py::arg("start"), py::arg("stride"), py::arg("batch_rows"), py::arg("full"), py::arg("tail"),
-           py::arg("ahead"), py::arg("threads"), py::arg("buffers"))
+      .def(py::init(&make_feed), py::arg("rows").none(false), py::arg("order").none(false), py::arg("fields"),
+           py::arg("buffer_bytes"), py::kw_only(), py::arg("start"), py::arg("stride"), py::arg("batch_rows"),
+           py::arg("full"), py::arg("tail"), py::arg("ahead"), py::arg("threads"), py::arg("buffers"))
       .def("take", &take)
       .def_property_readonly("is_here", [](const RowFeed& self) { return self.feed.is_here(); })
       .def("close", [](RowFeed& self) { self.feed.stop(); }, py::call_guard<py::gil_scoped_release>());

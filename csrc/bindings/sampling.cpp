@@ -97,7 +97,7 @@ void bind_orders(py::module_& module) {
   order_class<order::Sequential>(module, "Sequential", "The rows as they come.")
       .def(py::init<std::int64_t>(), py::arg("size"));
   order_class<order::Subset>(module, "Subset", "An order over some rows.")
-      .def(py::init(&subset), py::arg("rows").noconvert(), py::arg("inner"));
+      .def(py::init(&subset), py::arg("rows").noconvert(), py::arg("inner").none(false));
   order_class<permutation::Permutation>(module, "Permutation", "Every row once, in an order that a key chooses.")
       .def(py::init<std::int64_t, Word, Word>(), py::arg("size"), py::arg("key_low"), py::arg("key_high") = 0);
   order_class<Draws>(module, "WeightedDraws", "Rows drawn with replacement, in proportion to weights.")

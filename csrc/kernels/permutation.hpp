@@ -103,9 +103,10 @@ inline void run(const Network& network, std::int64_t start, std::int64_t count, 
 }  // namespace scalar
 
 #if MLRT_X86
-constexpr std::int64_t kTileRows = 256;  // a multiple of what a level takes at a time
+constexpr std::int64_t kTileRows = 256;
+constexpr std::int64_t kMostGroup = 32;  // what a level takes at a time
 
-// The digits of `count` positions from `start` on; up to the end of the tile, any digits.
+// The digits of `count` positions from `start` on, and zeros up to the end of the last group.
 inline void split(const Network& network, Word start, std::int64_t count, Word* lefts, Word* rights) {
   Word left = start / network.right, right = start % network.right;
   for (std::int64_t i = 0; i < count;) {
@@ -117,8 +118,9 @@ inline void split(const Network& network, Word start, std::int64_t count, Word* 
     ++left;
     right = 0;
   }
-  std::fill(lefts + count, lefts + kTileRows, 0);
-  std::fill(rights + count, rights + kTileRows, 0);
+  const std::int64_t end = (count + kMostGroup - 1) / kMostGroup * kMostGroup;
+  std::fill(lefts + count, lefts + end, 0);
+  std::fill(rights + count, rights + end, 0);
 }
 
 MLRT_REGION_AVX2

@@ -29,7 +29,8 @@ namespace mlrt::weighted {
 
 using permutation::Word;
 
-constexpr int kBits = 53;  // of u
+constexpr int kBits = 53;               // of u
+constexpr std::int64_t kTileRows = 64;  // draws whose misses are waited for together
 
 // What the weights alone decide: orders of other keys share it.
 class Table {
@@ -54,16 +55,19 @@ class Table {
 
   std::int64_t rows() const { return static_cast<std::int64_t>(cumulative_.size()); }
 
-  // The row of a random word.
-  std::int64_t row(Word word) const {
-    const Word u = word >> (64 - kBits);
-    const std::size_t bucket = static_cast<std::size_t>(u >> shift_);
-    const double* const first = cumulative_.data() + buckets_[bucket];
-    const double* const last = cumulative_.data() + buckets_[bucket + 1];
-    return std::upper_bound(first, last, target(u)) - cumulative_.data();
+  // The row of u · 2^53.
+  std::int64_t row(Word u) const {
+    const double* const last = cumulative_.data() + bucket(u)[1];
+    return std::upper_bound(first(u), last, target(u)) - cumulative_.data();
   }
 
+  // Asks for what row(u) will read, one behind the other: the second call reads what the first asked for.
+  void prefetch_bucket(Word u) const { __builtin_prefetch(bucket(u)); }
+  void prefetch_rows(Word u) const { __builtin_prefetch(first(u)); }
+
  private:
+  const std::int64_t* bucket(Word u) const { return buckets_.data() + (u >> shift_); }
+  const double* first(Word u) const { return cumulative_.data() + *bucket(u); }
   double target(Word u) const { return std::min(static_cast<double>(u) * 0x1p-53 * total_, last_); }
 
   // buckets_[i]: the row of u = i · 2^shift_. target() never falls, so the rows between two of them lie between theirs.
@@ -93,8 +97,17 @@ class Draws final : public order::Order {
   std::int64_t size() const override { return size_; }
   std::int64_t bound() const override { return table_->rows(); }
   void rows(std::int64_t start, std::int64_t count, std::int64_t* out) const override {
-    for (std::int64_t i = 0; i < count; ++i)
-      out[i] = table_->row(permutation::keyed_word(key_low_, key_high_, static_cast<Word>(start + i)));
+    Word tile[kTileRows];
+    for (std::int64_t done = 0; done < count; done += kTileRows) {
+      const std::int64_t n = std::min(kTileRows, count - done);
+      for (std::int64_t i = 0; i < n; ++i) {
+        const auto position = static_cast<Word>(start + done + i);
+        tile[i] = permutation::keyed_word(key_low_, key_high_, position) >> (64 - kBits);
+        table_->prefetch_bucket(tile[i]);
+      }
+      for (std::int64_t i = 0; i < n; ++i) table_->prefetch_rows(tile[i]);
+      for (std::int64_t i = 0; i < n; ++i) out[done + i] = table_->row(tile[i]);
+    }
   }
 
  private:

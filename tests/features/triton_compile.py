@@ -16,6 +16,7 @@ from triton.compiler import ASTSource
 
 from mlops_runtime.kernels.dense.triton import dense_kernel, flatten
 from mlops_runtime.kernels.dense.triton_steps import STEPS
+from mlops_runtime.kernels.gather.triton import gather_kernel, tile_of
 from mlops_runtime.kernels.hash.triton import hash_ids_kernel
 
 _TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
@@ -42,6 +43,14 @@ def _dense(outputs: list[Any]) -> ASTSource:
 def _hash(parts: int) -> ASTSource:
     pointers = {"columns_ptr": "*i64", "missing_ptr": "*u8", "seed_ptr": "*u64", "out_ptr": "*i64"}
     return _source(hash_ids_kernel, {**pointers, "rows": "i32", "buckets": "i32"}, {"PARTS": parts, "BLOCK": 1024})
+
+
+def _gather(item: str, width: int) -> ASTSource:
+    pointers = {"items_ptr": f"*{item}", "ordinals_ptr": "*i64", "out_ptr": f"*{item}"}
+    rows, columns = tile_of(width)
+    return _source(
+        gather_kernel, {**pointers, "count": "i64", "stride": "i64"}, {"WIDTH": width, "ROWS": rows, "COLS": columns}
+    )
 
 
 def _source(kernel: Any, arguments: dict[str, str], constants: dict[str, Any]) -> ASTSource:
@@ -78,6 +87,9 @@ def main() -> None:
         "dense of every step": _dense([*every_step, ("divide", 0, 1, ())]),
         "hash": _hash(1),
         "hash of a cross": _hash(2),
+        "gather of 26 int64": _gather("i64", 26),
+        "gather of 13 float32": _gather("i32", 13),
+        "gather of 5000 bytes": _gather("u8", 5000),
     }
     found = {name: _resources(source, int(sys.argv[1])) for name, source in sources.items()}
     json.dump({"triton": triton.__version__, "kernels": found}, sys.stdout)

@@ -1,9 +1,10 @@
-"""Run under Triton's interpreter: every step and the hash, as kernels, against the native module, bit for bit."""
+"""Run under Triton's interpreter: every step, the hash and the gather, as kernels, bit for bit as on the CPU."""
 
 from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import torch
 import triton
 
 from mlops_runtime.data import Column, Schema
@@ -14,6 +15,8 @@ from mlops_runtime.features.outputs import DenseOutput, SparseOutput
 from mlops_runtime.features.program import FeatureProgram
 from mlops_runtime.kernels.dense.triton_steps import OPERATIONS, STEPS
 from mlops_runtime.kernels.dispatch import dense_backend
+from mlops_runtime.kernels.gather.reference import gather_fields
+from mlops_runtime.kernels.gather.triton import gather
 
 _ROWS = 1500  # no multiple of a block
 _HARD = [
@@ -89,7 +92,24 @@ def _source(operation: str) -> Source:
     return ColumnValue("x") if operation == "column" else Arithmetic(operation, "x", "y")
 
 
+def _check_gather() -> None:
+    """Every kind of value, at both ends of a row; more columns than a tile has, and as many rows as a batch."""
+    random = np.random.default_rng(4)
+    kinds = {"a": ("int64", 26), "b": ("float64", 1), "c": ("float32", 13), "d": ("int32", 3), "e": ("uint8", 1100)}
+    offsets = np.cumsum([0, *(np.dtype(kind).itemsize * width for kind, width in kinds.values())])
+    data = random.integers(0, 256, (301, -(-offsets[-1] // 8) * 8), np.uint8)
+    fields = {name: (int(at), *kinds[name]) for name, at in zip(kinds, offsets, strict=False)}
+    for count in (0, 1, 3, 31, 32, 33, 4096):
+        ordinals = random.integers(0, 301, count)
+        expected = gather_fields(data, ordinals, {n: (at, np.dtype(kind), w) for n, (at, kind, w) in fields.items()})
+        torch_fields = {n: (at, getattr(torch, kind), w) for n, (at, kind, w) in fields.items()}
+        found = gather(torch.from_numpy(data), torch.from_numpy(ordinals), torch_fields)
+        for name, output in found.items():
+            assert output.numpy().tobytes() == expected[name].tobytes(), f"{count} rows: field {name} differs"
+
+
 def main() -> None:
+    _check_gather()
     program, table = _program(), _table()
     for rows in (0, 1, 127, 128, 129, _ROWS):
         part = table.slice(0, rows)
