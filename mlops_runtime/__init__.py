@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mlops_runtime._native import active_isa
     from mlops_runtime.core.errors import MlrtError
     from mlops_runtime.data import Dataset, from_frame, open_source, read_dataset
+    from mlops_runtime.data.loader import Loader
     from mlops_runtime.features import FeatureProgram, FeatureSpec, fit_program, fit_source
     from mlops_runtime.monitoring import Baseline, DriftReport, compare
     from mlops_runtime.registry import Bundle, Model, Registry
@@ -26,6 +27,7 @@ _HOME_OF = {
     "DriftReport": "monitoring",
     "FeatureProgram": "features",
     "FeatureSpec": "features",
+    "Loader": "data.loader",
     "MlrtError": "core.errors",
     "Model": "registry",
     "Registry": "registry",
@@ -49,6 +51,7 @@ __all__ = [
     "DriftReport",
     "FeatureProgram",
     "FeatureSpec",
+    "Loader",
     "MlrtError",
     "Model",
     "Registry",

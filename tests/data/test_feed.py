@@ -109,6 +109,7 @@ def test_a_feed_refuses_buffers_that_it_may_not_write() -> None:
         _feed(buffers=[buffer])
 
 
-def test_negative_sizes_are_no_sizes() -> None:
-    with pytest.raises(TypeError):
-        _feed(buffer_bytes=-1)
+@pytest.mark.parametrize("change", [{"buffer_bytes": -1}, {"rows": None}, {"order": None}], ids=str)
+def test_a_feed_refuses_other_types(change: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="incompatible constructor arguments"):
+        _feed(**change)
