@@ -1,0 +1,104 @@
+"""Point-in-time join of 1M rows with a feature table of 5M rows, 100,000 keys and 10 numbers.
+
+Every library has a process of its own, on as many processors as it has threads, and is given its own kind of frame
+(ours pandas'), or the Parquet file to read. Rows come in no order, or in the order of time, where pandas and polars
+need not sort them; ours and duckdb are not told. All results are in the order of the rows that ask, but duckdb's, which
+has none. That all found the same is checked first. Memory is the peak above what was resident before the join.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mlops_runtime.sizing import Measurement, PeerProcess, benchmark_main, measure
+
+_PEER = Path(__file__).parent / "peers" / "join_tables.py"
+_LIBRARIES = ("mlops_runtime", "duckdb", "polars", "pandas")
+_VALUES = 10
+_YEAR_US = 365 * 86_400 * 10**6
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    name: str
+    keys: str = "integers"
+    is_sorted: bool = False
+    from_file: bool = False
+
+
+_CASES = (
+    _Case("in memory, in no order"),
+    _Case("in memory, in order of time", is_sorted=True),
+    _Case("in memory, in no order, keys of text", keys="texts"),
+    _Case("from Parquet, in no order", from_file=True),
+)
+
+
+def run(quick: bool) -> list[Measurement]:
+    """Measure each case at one and at two threads."""
+    entities, past, rounds = (20_000, 100_000, 3) if quick else (1_000_000, 5_000_000, 5)
+    with tempfile.TemporaryDirectory() as folder:
+        measured = []
+        for number, case in enumerate(_CASES):
+            paths = [str(Path(folder) / f"{side}{number}.parquet") for side in ("entities", "features")]
+            for path, rows, values, seed in zip(paths, (entities, past), (0, _VALUES), (1, 2), strict=True):
+                pq.write_table(_table(rows, entities // 10, values, case, seed), path)
+            measured += [_measure(case, paths, threads, f"{entities:,} x {past:,}", rounds) for threads in (1, 2)]
+        return measured
+
+
+def _table(rows: int, keys: int, values: int, case: _Case, seed: int) -> pa.Table:
+    rng = np.random.default_rng(seed)
+    key, times = rng.integers(0, keys, rows), rng.integers(0, _YEAR_US, rows)
+    if case.is_sorted:
+        times.sort()
+    texts = pa.array([f"customer-{number:08x}" for number in range(keys)])
+    columns = {"k": pa.array(key) if case.keys == "integers" else texts.take(pa.array(key))}
+    columns |= {"t": pa.array(times).cast(pa.timestamp("us"))}
+    return pa.table(columns | {f"f{i}": pa.array(rng.standard_normal(rows)) for i in range(values)})
+
+
+def _measure(case: _Case, paths: list[str], threads: int, shape: str, rounds: int) -> Measurement:
+    environment = {"POLARS_MAX_THREADS": str(threads), "MLRT_THREADS": str(threads)}
+    with _processors(threads), contextlib.ExitStack() as stack:
+        peers = {
+            name: stack.enter_context(PeerProcess(sys.executable, _PEER, environment=environment))
+            for name in _LIBRARIES
+        }
+        for name, peer in peers.items():
+            told = {"from_file": case.from_file, "is_sorted": case.is_sorted}
+            peer.call("prepare", library=name, threads=threads, entities=paths[0], features=paths[1], **told)
+        found = {name: peer.call("join") for name, peer in peers.items()}
+        for rows, matched, total in found.values():
+            assert (rows, matched) == tuple(found["mlops_runtime"][:2])
+            np.testing.assert_allclose(total, found["mlops_runtime"][2], rtol=1e-6)
+        memory = ", ".join(f"{name} {peer.call('peak_above_start') >> 20}" for name, peer in peers.items())
+        contenders = [peer.contender(name, "join", threads=threads) for name, peer in peers.items()]
+        contenders[0] = replace(contenders[0], role="subject")
+        title = f"join of {shape} rows {case.name}, {threads} thread(s); peak MiB above the inputs: {memory}"
+        return measure(title, contenders, rounds=rounds, warmup=1, patience=1)
+
+
+@contextlib.contextmanager
+def _processors(count: int) -> Iterator[None]:
+    """Keep this process, and those it starts, on so many processors."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(allowed)[:count])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+if __name__ == "__main__":
+    benchmark_main("join", run, packages=("duckdb", "pandas", "polars"))
