@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlops_runtime.core.errors import ConfigError, EmptyInputError, SchemaError, problem
@@ -33,7 +34,7 @@ class TrainingSet:
         """Return bool[rows]: where all of these columns and the time are there."""
         present: NDArray[np.bool_] = self.times != MISSING_TIME
         for name in names:
-            present &= self.table.column(name).is_valid().to_numpy()
+            present &= ~pc.is_null(self.table.column(name), nan_is_null=True).to_numpy()
         return present
 
 
