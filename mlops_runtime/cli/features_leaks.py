@@ -73,24 +73,21 @@ def leaks(
 
 def _render(console: Console, report: LeakReport) -> None:
     if report.listed:
-        headers = ("row", "kind", "table", "key", "time", "available", "recorded → expected")
-        drawn = table(f"{len(report.listed):,} of the wrong rows", headers, map(_cells, report.listed))
+        columns = ("row", "kind", "table", "key", "time", "available", "recorded → expected")
+        drawn = table(f"{len(report.listed):,} of the wrong rows", columns, map(_cells, report.listed))
         for column in drawn.columns[1:]:
             column.justify = "left"
         console.print(drawn)
-    counts = [
-        (each.name, f"{len(each.columns)}", *(f"{each.counts[kind]:,}" for kind in _KINDS)) for each in report.tables
-    ]
-    console.print(
-        table(f"{report.checked:,} rows, those with wrong values by kind", ("table", "features", *_KINDS), counts)
-    )
+    title, headers = f"{report.checked:,} rows, those with wrong values by kind", ("table", "features", *_KINDS)
+    counts = ((each.name, len(each.columns), *(f"{each.counts[kind]:,}" for kind in _KINDS)) for each in report.tables)
+    console.print(table(title, headers, counts))
     for note in report.notes:
         console.print(f"note: {note}", style="yellow", markup=False)
     wrong = len(report.rows())
-    words = (
-        f"{report.leaks:,} rows saw the future, {wrong:,} have wrong values" if wrong else "every value is the join's"
-    )
-    console.print(words, style="red" if wrong else "green")
+    if wrong:
+        console.print(f"rows with wrong values: {wrong:,}; of these saw the future: {report.leaks:,}", style="red")
+    else:
+        console.print("every value is the join's", style="green")
 
 
 def _cells(leak: Leak) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ def test_a_leak_ends_with_3_and_is_shown_with_key_times_and_values(folder: Path)
     shown = leaks("train.csv").stdout
     for word in ("late", "007", "2026-03-10T00:00:00", "2026-03-20T00:00:00", "balance: 900.0 → 250.0"):
         assert word in shown
-    assert "1 rows saw the future, 1 have wrong values" in shown
+    assert "rows with wrong values: 1; of these saw the future: 1" in shown
     (leak,) = json.loads(leaks("train.csv", "--json").stdout)["listed"]
     assert (leak["row"], leak["kind"], leak["key"]) == (1, "late", {"account": "007"})
     assert (leak["recorded"], leak["expected"]) == ({"balance": 900.0}, {"balance": 250.0})

@@ -45,7 +45,7 @@ def find_leaks(
     in full, so nothing is reported that is not so.
 
     Feature tables stream, once for the join and, when something is wrong, once or twice more; memory is for the
-    training set and one table's features of it. Raises SchemaError and ConfigError as `match_columns` does.
+    training set and one table's features of it. Raises as `match_columns` and `read_training` do, and as `join`.
 
     >>> prices = pa.table({"item": [7, 7], "since": ["2024-01-01", "2024-02-01"], "price": [10.0, 30.0]})
     >>> table = FeatureTable("prices", prices, ("item",), "since")

@@ -22,7 +22,7 @@ def open_training(
     names = open_source(files).schema.names
     kinds: dict[str, ColumnKind] = {entity_time: "timestamp"}
     for recorded in match_columns(names, tables, entity_time, columns)[0]:
-        for name, theirs in recorded.training_columns.items():
+        for theirs, name in recorded.pairs(recorded.columns).items():
             kinds.setdefault(name, recorded.table.schema.column(theirs).kind)
     schema = Schema(tuple(Column(name, kind) for name, kind in kinds.items()))
     return open_source(files, schema=schema, columns=names)

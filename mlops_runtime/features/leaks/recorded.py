@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,16 +45,18 @@ class Recorded:
     table: FeatureTable
     columns: Mapping[str, str]
 
-    @property
-    def training_columns(self) -> dict[str, str]:
-        """For each column of the training set that is needed, keys first, that of the feature table."""
-        keys = zip(self.table.joins_on, self.table.keys, strict=True)
-        return {**dict(keys), **{column: feature for feature, column in self.columns.items()}}
+    def pairs(self, features: Iterable[str]) -> dict[str, str]:
+        """Return, for each key and each of these features of the table, the column of the training set."""
+        keys = zip(self.table.keys, self.table.joins_on, strict=True)
+        return {**dict(keys), **{feature: self.columns[feature] for feature in features}}
 
 
 def read_training(training: Source | Frame, entity_time: str, recorded: Sequence[Recorded]) -> TrainingSet:
-    """Read the columns that are needed, of all rows. SchemaError when `entity_time` holds no times."""
-    needed = dict.fromkeys([entity_time, *(name for one in recorded for name in one.training_columns)])
+    """Read the columns that are needed, of all rows.
+
+    Raises SchemaError when `entity_time` holds no times, EmptyInputError for a data set without rows.
+    """
+    needed = dict.fromkeys([entity_time, *(name for one in recorded for name in one.pairs(one.columns).values())])
     kind = training.schema.column(entity_time).kind
     if kind != "timestamp":
         raise SchemaError(
@@ -78,7 +80,7 @@ def _read_whole(training: Source) -> tuple[pa.Table, NDArray[np.int64]]:
         raise EmptyInputError(
             problem(expected="rows", got="none", where=_WHERE, next_step="check that the export finished")
         )
-    table = pa.concat_tables([batch.table for batch in batches])
+    table = pa.concat_tables([batch.table for batch in batches]).unify_dictionaries()
     return table, np.concatenate([batch.row_numbers() for batch in batches])
 
 

@@ -33,12 +33,6 @@ class Question:
     training: TrainingSet
     rows: NDArray[np.int64]
 
-    @property
-    def columns(self) -> dict[str, str]:
-        """For each column of the feature table that has to agree, that of the training set."""
-        keys = zip(self.recorded.table.keys, self.recorded.table.joins_on, strict=True)
-        return {**dict(keys), **{feature: self.recorded.columns[feature] for feature in self.features}}
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -78,7 +72,7 @@ def search(questions: Sequence[Question]) -> list[Answer]:
 class _Search:
     def __init__(self, question: Question, types: pa.Schema) -> None:
         self._forms: dict[str, Form] = {}
-        columns, wanted = question.columns, {}
+        columns, wanted = question.recorded.pairs(question.features), {}
         rows = question.training.table.select(list(set(columns.values()))).take(pa.array(question.rows))
         for name, column in columns.items():
             self._forms[name], wanted[name] = comparable(rows.column(column), types.field(name).type, column)
