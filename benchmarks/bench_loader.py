@@ -85,7 +85,7 @@ def _beside_dataloader(arrays: Arrays, threads: int, rounds: int) -> Measurement
 
 
 def _ours(table: RowTable, threads: int) -> Callable[[], None]:
-    loader = Loader(table, batch_rows=_BATCH_ROWS, as_="torch", prefetch=4)
+    loader = Loader(table, batch_rows=_BATCH_ROWS, as_="torch")
 
     def epoch() -> None:
         _native.set_thread_count(threads)

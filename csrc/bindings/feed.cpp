@@ -80,7 +80,10 @@ std::vector<std::byte*> memory_of(std::vector<Buffer>& buffers, std::size_t byte
   for (Buffer& buffer : buffers) {
     if (static_cast<std::size_t>(buffer.nbytes()) != bytes)
       refuse("buffers of " + std::to_string(bytes) + " bytes", std::to_string(buffer.nbytes()));
-    memory.push_back(reinterpret_cast<std::byte*>(buffer.mutable_data()));  // throws for a read-only one
+    std::uint8_t* const data = buffer.mutable_data();  // throws for a read-only one
+    if (reinterpret_cast<std::uintptr_t>(data) % sizeof(std::int64_t) != 0)
+      refuse("buffers aligned to 8 bytes", "one that is not");
+    memory.push_back(reinterpret_cast<std::byte*>(data));
   }
   return memory;
 }

@@ -45,7 +45,9 @@ class Ring {
  public:
   // given: buffers to fill, alive as long as the ring; none: the ring allocates its own.
   Ring(const Sizes& sizes, const std::vector<std::byte*>& given)
-      : sizes_(sizes), allocates_(given.empty()), free_(given), places_(sizes.ahead) {}
+      : sizes_(sizes), allocates_(given.empty()), free_(given), places_(sizes.ahead) {
+    free_.reserve(std::max(given.size(), sizes.ahead + 1));  // giving back must not fail
+  }
 
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;

@@ -20,7 +20,9 @@ __all__ = ["bench"]
 
 
 @click.command(epilog="Example: mlrt bench machine --json")
-@click.argument("group", type=click.Choice(["machine", "kernels", "features", "drift", "all"]), default="machine")
+@click.argument(
+    "group", type=click.Choice(["machine", "kernels", "features", "drift", "loader", "all"]), default="machine"
+)
 @click.option("--quick", is_flag=True, help="Small sizes, to try the benchmarks; writes no record.")
 @json_option
 def bench(group: str, quick: bool, as_json: bool) -> None:

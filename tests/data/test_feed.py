@@ -89,6 +89,7 @@ def test_a_closed_feed_gives_no_batches_and_takes_none_away() -> None:
         ({"fields": [(0, "O", 1, 128)]}, "expected fields of numbers, got O"),
         ({"buffer_bytes": 127}, "expected buffers that hold the ordinals, got 127"),
         ({"buffers": [np.zeros(BYTES - 1, np.uint8)]}, "expected buffers of 512 bytes, got 511"),
+        ({"buffers": [np.zeros(BYTES + 1, np.uint8)[1:]]}, "expected buffers aligned to 8 bytes, got one that is not"),
         ({"start": -1}, "expected positions of 0 to 2"),
         ({"stride": 2**62}, "expected positions of 0 to 2"),
         ({"batch_rows": -1}, "expected positions of 0 to 2"),

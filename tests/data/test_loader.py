@@ -197,7 +197,7 @@ def test_a_batch_tells_where_it_is_from() -> None:
         ({"prefetch": 0}, "expected prefetch of 1 to 1024, got 0"),
         ({"as_": "jax"}, "expected as_ of numpy or torch, got 'jax'"),
         ({"batch_rows": 0}, "expected batch_rows of 1 or more, got 0"),
-        ({"batch_rows": ROWS + 1, "last": "drop"}, "enough for one batch of every shard, got 317"),
+        ({"batch_rows": ROWS + 1, "last": "drop"}, "expected at least 318 rows for a batch, got 317"),
         ({"device": "tpu:0"}, "expected a GPU such as cuda:0, got 'tpu:0'"),
         ({"device": "cpu"}, 'expected a GPU such as cuda:0, got .cpu. — leave `device` out and say as_="torch"'),
     ],
@@ -219,5 +219,5 @@ def test_a_sampler_of_another_table_is_refused() -> None:
 
 
 def test_an_empty_table_is_refused() -> None:
-    with pytest.raises(ConfigError, match="expected rows of any, got 0"):
+    with pytest.raises(ConfigError, match="expected at least 1 rows for a batch, got 0"):
         Loader(TABLE, batch_rows=4, subset=np.zeros(0, np.int64), sampler=Shuffled())

@@ -89,11 +89,11 @@ def test_positions_carry_over_to_any_other_geometry(soak_factor: int) -> None:
     [
         ({"batch_rows": 0}, "expected batch_rows of 1 or more, got 0"),
         ({"shards": 0}, "expected shards of 1 or more, got 0"),
-        ({"shard": 2, "shards": 2}, "expected shard of 0 to 1, of 2 shards, got 2"),
-        ({"shard": -1}, "expected shard of 0 to 0, of 1 shards, got -1"),
-        ({"last": "wrap"}, "expected last of one of keep, drop, pad, got 'wrap'"),
-        ({"samples": 0}, "expected rows of any, got 0"),
-        ({"samples": 7, "shards": 2, "last": "drop"}, "expected rows of enough for one batch of every shard, got 7"),
+        ({"shard": 2, "shards": 2}, "expected a shard of 0 to 1, got 2"),
+        ({"shard": -1}, "expected a shard of 0 to 0, got -1"),
+        ({"last": "wrap"}, "expected last as keep, drop or pad, got wrap"),
+        ({"samples": 0}, "expected at least 1 rows for a batch, got 0"),
+        ({"samples": 7, "shards": 2, "last": "drop"}, "expected at least 8 rows for a batch, got 7"),
     ],
 )
 def test_an_impossible_geometry_is_refused(change: dict[str, object], message: str) -> None:

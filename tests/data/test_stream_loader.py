@@ -167,7 +167,7 @@ def test_what_fails_in_making_the_rows_fails_the_loop(folder: Path) -> None:
 
 
 def test_data_without_rows_is_refused(folder: Path) -> None:
-    with pytest.raises(ConfigError, match="expected rows of any, got 0"):
+    with pytest.raises(ConfigError, match="expected at least 1 rows for a batch, got 0"):
         stream(open_source(folder, filters=[("n", "<", 0)]), batch_rows=4)
 
 

@@ -46,12 +46,12 @@ class Geometry:
     last: Last = "keep"
 
     def __post_init__(self) -> None:
-        _check("batch_rows", self.batch_rows >= 1, "1 or more", self.batch_rows)
-        _check("shards", self.shards >= 1, "1 or more", self.shards)
-        _check("shard", 0 <= self.shard < self.shards, f"0 to {self.shards - 1}, of {self.shards} shards", self.shard)
-        _check("last", self.last in get_args(Last), "one of keep, drop, pad", self.last)
-        enough = self.samples >= (self.step_rows if self.last == "drop" else 1)
-        _check("rows", enough, "enough for one batch of every shard" if self.samples else "any", self.samples)
+        _check(self.batch_rows >= 1, "batch_rows of 1 or more", self.batch_rows)
+        _check(self.shards >= 1, "shards of 1 or more", self.shards)
+        _check(0 <= self.shard < self.shards, f"a shard of 0 to {self.shards - 1}", self.shard)
+        _check(self.last in get_args(Last), "last as keep, drop or pad", self.last)
+        fewest = self.step_rows if self.last == "drop" else 1
+        _check(self.samples >= fewest, f"at least {fewest:,} rows for a batch", f"{self.samples:,}")
 
     @property
     def step_rows(self) -> int:
@@ -84,8 +84,6 @@ class Geometry:
         return Share(start, self.batch_rows, min(max(0, beyond), self.batch_rows))
 
 
-def _check(name: str, is_good: bool, expected: str, got: object) -> None:
+def _check(is_good: bool, expected: str, got: int | str) -> None:
     if not is_good:
-        raise ConfigError(
-            problem(expected=f"{name} of {expected}", got=repr(got), where="Loader", next_step="change it")
-        )
+        raise ConfigError(problem(expected=expected, got=str(got), where="Loader", next_step="change it"))
