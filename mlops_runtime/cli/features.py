@@ -12,6 +12,7 @@ from rich.console import Console
 from mlops_runtime.cli.export import export
 from mlops_runtime.cli.features_join import join
 from mlops_runtime.cli.features_leaks import leaks
+from mlops_runtime.cli.features_online import lookup, materialise
 from mlops_runtime.cli.output import emit, json_option, stage_progress, table
 from mlops_runtime.cli.parity import parity
 
@@ -32,6 +33,8 @@ def features() -> None:
 features.add_command(export)
 features.add_command(join)
 features.add_command(leaks)
+features.add_command(lookup)
+features.add_command(materialise)
 features.add_command(parity)
 
 
