@@ -1,5 +1,6 @@
 #include "core/online_builder.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <limits>
 #include <stdexcept>
@@ -93,7 +94,8 @@ void Builder::fill(Row& row, const Given& given, std::int64_t i, std::string_vie
     const auto end32 = static_cast<std::uint32_t>(end);
     std::memcpy(bytes + shape_.ends_offset() + 4 * std::size_t{text}, &end32, sizeof end32);
   }
-  std::memcpy(bytes + shape_.numbers_offset(), given.numbers + i * shape_.numbers, shape_.numbers * sizeof(double));
+  std::copy_n(given.numbers + i * shape_.numbers, shape_.numbers,
+              reinterpret_cast<double*>(bytes + shape_.numbers_offset()));
 }
 
 // The slot of a key: the one that has it, or the free one where it belongs.

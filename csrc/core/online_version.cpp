@@ -21,7 +21,7 @@ void Version::read(const Keys& keys, const Moments& moments, const Reading& into
     into.rows[i] = holds ? found : Found{};
     double* const target = into.numbers + i * numbers;
     if (holds)
-      std::memcpy(target, shape_.numbers_of(*found.row), numbers * sizeof(double));
+      std::copy_n(shape_.numbers_of(*found.row), numbers, target);
     else
       std::fill_n(target, numbers, std::numeric_limits<double>::quiet_NaN());
   });

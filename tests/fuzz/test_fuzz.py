@@ -38,7 +38,7 @@ def compiler() -> str:
 
 
 @pytest.mark.timeout(0)  # the subprocesses have limits of their own
-@pytest.mark.parametrize("target", ["arrow_import", "row_store", "state_bytes"])
+@pytest.mark.parametrize("target", ["arrow_import", "online_segment", "row_store", "state_bytes"])
 def test_hostile_bytes_neither_crash_nor_hang(
     target: str, compiler: str, repository: Path, tmp_path: Path, soak_factor: int
 ) -> None:
