@@ -11,11 +11,13 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from mlops_runtime.core.errors import ConfigError, problem
-from mlops_runtime.features.online.redis_link import REDIS_SCHEMES
+from mlops_runtime.features.online.redis_link import REDIS_SCHEMES, server_of
 from mlops_runtime.features.online.store import OnlineStore
 from mlops_runtime.features.online.view import OnlineView
 
-__all__ = ["open_online_store"]
+__all__ = ["open_online_store", "shown_place"]
+
+_IN_REDIS = tuple(f"{scheme}://" for scheme in REDIS_SCHEMES)
 
 
 def open_online_store(place: str, view: OnlineView | None = None, *, insecure: bool = False) -> OnlineStore:
@@ -25,13 +27,25 @@ def open_online_store(place: str, view: OnlineView | None = None, *, insecure: b
     Raises ConfigError when the text names no store, or one of another name than the view's, and whatever the store
     raises when it cannot be opened.
     """
-    if place.startswith(tuple(f"{scheme}://" for scheme in REDIS_SCHEMES)):
+    if place.startswith(_IN_REDIS):
         return _open_redis(place, view, insecure=insecure)
     if "://" in place:
         raise _unreadable("another text")
     from mlops_runtime.features.online.embedded import EmbeddedStore
 
     return EmbeddedStore(Path(place), view)
+
+
+def shown_place(place: str) -> str:
+    """Return a place as it may be shown: without user, password and options. ConfigError for one that names no store.
+
+    >>> shown_place("redis://user:secret@127.0.0.1/0#people"), shown_place("online/people")
+    ('redis://127.0.0.1:6379/0#people', 'online/people')
+    """
+    if not place.startswith(_IN_REDIS):
+        return place
+    url, hash_sign, named = place.partition("#")
+    return server_of(url) + hash_sign + named
 
 
 def _open_redis(place: str, view: OnlineView | None, *, insecure: bool) -> OnlineStore:

@@ -29,7 +29,7 @@ from mlops_runtime.core.errors import (
 if TYPE_CHECKING:
     import redis
 
-__all__ = ["REDIS_SCHEMES", "RedisLink"]
+__all__ = ["REDIS_SCHEMES", "RedisLink", "server_of"]
 
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 
@@ -99,6 +99,17 @@ class RedisLink:
         return MlrtError(f"{self.place}: the Redis server refused a command ({text}) — see its log")
 
 
+def server_of(url: str) -> str:
+    """Name the server of a URL for messages: no user, no password, no options.
+
+    Raises ConfigError for a URL that cannot be used.
+
+    >>> server_of("rediss://user:secret@store.example.com/1?ssl_ca_certs=ca.crt")
+    'rediss://store.example.com:6379/1'
+    """
+    return _place(_parsed(url))
+
+
 def _parsed(url: str) -> SplitResult:
     """Split a URL. No message repeats it: a mistyped one may show its password in any part."""
     with contextlib.suppress(ValueError):
@@ -116,7 +127,6 @@ def _names_a_server(parts: SplitResult) -> bool:
 
 
 def _place(parts: SplitResult) -> str:
-    """Name a server for messages: no user, no password, no options."""
     if parts.scheme == "unix":
         return f"unix://{unquote(parts.path)}"
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
