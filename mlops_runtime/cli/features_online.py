@@ -45,7 +45,7 @@ def materialise(
     """
     from mlops_runtime.features.online import OnlineView
     from mlops_runtime.features.online.materialise import materialise as give
-    from mlops_runtime.features.online.opening import open_online_store
+    from mlops_runtime.features.online.opening import open_online_store, shown_place
     from mlops_runtime.features.table_spec import FeatureTables
 
     done: dict[str, Materialised] = {}
@@ -61,9 +61,11 @@ def materialise(
                 opened[name], open_online_store(place, OnlineView.of(opened[name]), insecure=insecure), until=until
             )
     payload = {
-        "tables": [{"name": name, "store": place_of(store, name), **_counts(each)} for name, each in done.items()]
+        "tables": [
+            {"name": name, "store": shown_place(place_of(store, name)), **_counts(each)} for name, each in done.items()
+        ]
     }
-    emit(payload, as_json=as_json, render=lambda console: _render_counts(console, store, done))
+    emit(payload, as_json=as_json, render=lambda console: _render_counts(console, shown_place(store), done))
 
 
 def place_of(store: str, name: str) -> str:
@@ -100,15 +102,15 @@ def lookup(store: str, keys: tuple[str, ...], at: dt.datetime | None, insecure: 
 
     Where a table has several keys, KEY is a JSON list of them: '["Fes", 7]'.
     """
-    from mlops_runtime.features.online.opening import open_online_store
+    from mlops_runtime.features.online.opening import open_online_store, shown_place
 
     opened = open_online_store(store, insecure=insecure)
     rows = opened.read(_columns(opened.view, keys), at=at)
     found = _listed(rows, keys)
     emit(
-        {"store": store, "view": opened.view.name, "rows": found},
+        {"store": shown_place(store), "view": opened.view.name, "rows": found},
         as_json=as_json,
-        render=lambda console: _render_rows(console, store, rows.view, found),
+        render=lambda console: _render_rows(console, shown_place(store), rows.view, found),
     )
 
 

@@ -95,3 +95,16 @@ def test_what_is_not_there_is_said_and_is_no_crash(run: Run) -> None:
     run("materialise", "tables.yaml", "--store", "online", "--table", "accounts")
     with pytest.raises(SchemaError, match="'seven'"):
         run("lookup", "online/accounts", "seven")
+
+
+def test_a_store_in_redis_is_filled_and_asked_without_its_password_being_shown(
+    run: Run, make_redis: Callable[..., Any]
+) -> None:
+    server = make_redis("--requirepass", "open-sesame")
+    url = f"{server.url}?password=open-sesame"
+    filled = run("materialise", "tables.yaml", "--store", url, "--json")["tables"]
+    assert [each["store"] for each in filled] == [f"{server.url}#accounts", f"{server.url}#visits"]
+    found = run("lookup", f"{url}#accounts", "7", "--json")
+    assert (found["store"], found["rows"][0]["features"]["city"]) == (f"{server.url}#accounts", "Rabat")
+    shown = run("materialise", "tables.yaml", "--store", url) + run("lookup", f"{url}#accounts", "7")
+    assert "open-sesame" not in shown
