@@ -8,20 +8,13 @@ MGET, both decoded into the same matrix. The floor is the MGET of our values wit
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import redis
 from numpy.typing import NDArray
+from redis_server import redis_server
 
-from mlops_runtime.core.errors import ConfigError
 from mlops_runtime.data import Column, Schema
 from mlops_runtime.features.online import OnlineView
 from mlops_runtime.features.online.redis import RedisStore
@@ -29,13 +22,12 @@ from mlops_runtime.sizing import Contender, Measurement, benchmark_main, measure
 
 _FEATURES = 100
 _BATCH = 10_000
-_START_S = 10.0
 
 
 def run(quick: bool) -> list[Measurement]:
     """Measure batches of 1 and of 1,000 keys."""
     stored, rounds = (2_000, 20) if quick else (100_000, 1_000)
-    with _server() as url, redis.Redis.from_url(url) as client:
+    with redis_server() as url, redis.Redis.from_url(url) as client:
         store = RedisStore(url, _view())
         _fill(store, client, stored)
         return [_measure(store, client, stored, keys, rounds // (1 if keys == 1 else 5)) for keys in (1, 1_000)]
@@ -44,22 +36,6 @@ def run(quick: bool) -> list[Measurement]:
 def _view() -> OnlineView:
     features = Schema(tuple(Column(f"x{j}", "number") for j in range(_FEATURES)))
     return OnlineView("bench", Schema((Column("id", "integer"),)), features)
-
-
-@contextmanager
-def _server() -> Iterator[str]:
-    """A server of our own, without persistence: reads do not need any."""
-    if shutil.which("redis-server") is None:
-        raise ConfigError("expected redis-server, got none — apt-get install -y --no-install-recommends redis-server")
-    with tempfile.TemporaryDirectory(prefix="mlrt-redis-") as folder:
-        socket = Path(folder) / "redis.sock"
-        command = ["redis-server", "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", folder]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-            deadline = time.monotonic() + _START_S
-            while not socket.exists() and time.monotonic() < deadline:
-                time.sleep(0.01)
-            yield f"unix://{socket}"
-            process.terminate()
 
 
 def _fill(store: RedisStore, client: redis.Redis, rows: int) -> None:

@@ -13,7 +13,7 @@ namespace {
 // What goes to a file in order, written and hashed block by block.
 class Output {
  public:
-  explicit Output(int descriptor) : descriptor_(descriptor) { block_.reserve(kDigestBlock); }
+  explicit Output(int descriptor) : descriptor_(descriptor) {}
 
   void put(const void* data, std::size_t bytes) {
     const char* from = static_cast<const char*>(data);
