@@ -50,6 +50,10 @@ MappedFile::MappedFile(const std::string& path, std::size_t size) : size_(size) 
     if (size > 0) {
       void* const region = mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor_, 0);
       if (region == MAP_FAILED) fail(path);
+#if defined(MADV_HUGEPAGE)
+      // A wish: where the file system keeps large pages (ext4 does), reads at random are as fast as from memory.
+      madvise(region, size, MADV_HUGEPAGE);
+#endif
       data_ = static_cast<const std::byte*>(region);
     }
   } catch (...) {
@@ -78,7 +82,12 @@ void MappedFile::populate(std::size_t begin, std::size_t bytes) const {
 }
 
 void MappedFile::expect_random_reads() const {
-  if (data_ != nullptr) madvise(const_cast<std::byte*>(data_), size_, MADV_RANDOM);
+  if (data_ == nullptr) return;
+  auto* const region = const_cast<std::byte*>(data_);
+  madvise(region, size_, MADV_RANDOM);
+#if defined(MADV_NOHUGEPAGE)
+  madvise(region, size_, MADV_NOHUGEPAGE);  // pages that are there stay as they are; what was dropped comes back small
+#endif
 }
 
 }  // namespace mlrt

@@ -75,7 +75,7 @@ def killed(root: Path) -> None:
         if child == 0:
             RowCache(root).build(LAYOUT, parts_of(), batches_of(ARRAYS, 500))
             os._exit(0)
-        time.sleep(chosen.uniform(0.0, 0.04))
+        time.sleep(chosen.uniform(0.0, 0.08))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         try:

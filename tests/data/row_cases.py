@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from mlops_runtime.data.rows import RowCache, RowLayout, rows_digest
 
-ROWS = 20_000  # of 264 bytes: two blocks of 8,192, and one that is not full
+BLOCK_ROWS = 32_768  # of 264 bytes
+ROWS = 70_000  # two blocks, and one that is not full
 
 
 def arrays_of(rows: int, seed: int = 0) -> dict[str, NDArray[Any]]:

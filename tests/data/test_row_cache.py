@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from row_cases import ROWS, arrays_of, batches_of, cached, digest_of, parts_of
+from row_cases import BLOCK_ROWS, ROWS, arrays_of, batches_of, cached, digest_of, parts_of
 
 from mlops_runtime.core.errors import CapacityError, ConfigError, RegistryError, SchemaError
 from mlops_runtime.core.settings import settings
@@ -22,8 +22,8 @@ def _same(table: RowTable, arrays: dict[str, np.ndarray]) -> bool:
     return all(np.array_equal(found[name], array.reshape(found[name].shape)) for name, array in arrays.items())
 
 
-@pytest.mark.parametrize("rows", [0, 1, 8191, 8192, 8193, 3 * 8192, ROWS])
-@pytest.mark.parametrize("batch_rows", [1000, 8192, 50_000])
+@pytest.mark.parametrize("rows", [0, 1, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 2 * BLOCK_ROWS, ROWS])
+@pytest.mark.parametrize("batch_rows", [1000, BLOCK_ROWS, 50_000])
 def test_cached_rows_are_those_written_however_they_came(tmp_path, rows, batch_rows):
     arrays = arrays_of(rows)
     digest, layout = digest_of(arrays), RowLayout.of(arrays)
@@ -39,7 +39,15 @@ def test_cached_rows_are_those_written_however_they_came(tmp_path, rows, batch_r
 def test_a_slice_across_blocks_is_that_of_the_arrays(tmp_path):
     folder, arrays = cached(tmp_path)
     table = RowCache(tmp_path).open(folder.name)
-    for start, stop in [(0, 1), (8190, 8195), (100, 20_000), (8192, 16_384), (19_999, 20_005), (-3, None), (5, 5)]:
+    for start, stop in [
+        (0, 1),
+        (32_766, 32_771),
+        (100, 70_000),
+        (32_768, 65_536),
+        (69_999, 70_005),
+        (-3, None),
+        (5, 5),
+    ]:
         found = table.arrays(start, stop)
         assert np.array_equal(found["sparse"], arrays["sparse"][start:stop])
         assert np.array_equal(found["target"][:, 0], arrays["target"][start:stop])
@@ -63,7 +71,7 @@ def test_the_file_is_plain_arrow(tmp_path):
 def test_every_block_begins_at_a_line_of_the_cache(tmp_path, width):
     layout = RowLayout((Field("x", "float64", width),))
     digest = rows_digest(layout, {})
-    batches = ({"x": np.zeros((5000, width))} for _ in range(int(11e6) // (5000 * width * 8)))
+    batches = ({"x": np.zeros((5000, width))} for _ in range(int(45e6) // (5000 * width * 8)))
     RowCache(tmp_path).build(layout, {}, batches)
     manifest = RowManifest.read(tmp_path / digest / "manifest.json")
     assert len(manifest.blocks) >= 3
@@ -118,7 +126,7 @@ def test_a_batch_of_another_layout_is_refused(tmp_path):
 def test_rows_beyond_the_limit_are_refused_and_leave_nothing(tmp_path):
     arrays = arrays_of(ROWS)
     with pytest.raises(CapacityError, match="raise MLRT_CACHE_GIB"):
-        RowCache(tmp_path, limit_bytes=3_000_000).build(RowLayout.of(arrays), parts_of(), [arrays])
+        RowCache(tmp_path, limit_bytes=10_000_000).build(RowLayout.of(arrays), parts_of(), [arrays])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -179,7 +187,7 @@ def test_a_view_of_a_block_keeps_the_rows_open(tmp_path):
     folder, arrays = cached(tmp_path)
     blocks = RowCache(tmp_path).open(folder.name).native.blocks
     assert RowCache(tmp_path, limit_bytes=0).collect().evicted == ()
-    assert np.array_equal(blocks[1][:, :208].view(np.int64), arrays["sparse"][8192:16_384])
+    assert np.array_equal(blocks[1][:, :208].view(np.int64), arrays["sparse"][BLOCK_ROWS : 2 * BLOCK_ROWS])
 
 
 def test_threads_that_build_the_same_rows_end_with_one(tmp_path):

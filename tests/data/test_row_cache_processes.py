@@ -21,7 +21,7 @@ from mlops_runtime.core.errors import RegistryError
 from mlops_runtime.data.rows import RowCache, RowLayout
 
 WORKER = Path(__file__).with_name("row_cache_worker.py")
-TOO_SMALL = 3_000_000  # bytes, for rows of five million
+TOO_SMALL = 10_000_000  # bytes, for rows of 18 million
 
 
 def _command(*words: object) -> list[str]:

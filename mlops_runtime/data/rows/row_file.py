@@ -26,7 +26,7 @@ __all__ = ["write_row_file"]
 
 Batch = Mapping[str, NDArray[Any]]
 
-_BLOCK_BYTES = 4 << 20  # at most, where a row is not larger
+_BLOCK_BYTES = 16 << 20  # at most, where a row is not larger; of writes this long the system makes huge pages
 _ALIGNMENT_BYTES = 64
 _COLUMN, _LAYOUT_KEY, _PADDING_KEY = "row", "mlrt.layout", "mlrt.padding"
 
