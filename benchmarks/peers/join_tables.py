@@ -22,12 +22,12 @@ def join() -> tuple[int, int, float]:
     return _joins[0]()
 
 
-def peak_above_start() -> int:
-    """Join once; return the peak of resident memory above what was resident before, in bytes."""
+def peak() -> tuple[int, int]:
+    """Join once; return the peak of resident memory above what was resident before, and in all, in MiB."""
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     before = _status("VmRSS")
     join()
-    return _status("VmHWM") - before
+    return (_status("VmHWM") - before) >> 20, _status("VmHWM") >> 20
 
 
 def _status(name: str) -> int:

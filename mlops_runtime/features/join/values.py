@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlops_runtime.data import Batch, Frame, Source
@@ -65,5 +66,11 @@ def _within(batch: Batch, distinct: I64) -> I64:
 def _taken(table: pa.Table, places: I64, absent: NDArray[np.bool_]) -> pa.Table:
     """Return the rows of `table` at `places`, nulls where `absent`; columns are shared out among threads."""
     indices = pa.array(places, mask=absent if absent.any() else None)
-    columns = in_order(table.columns, lambda column: column.take(indices))
-    return pa.Table.from_arrays(list(columns), schema=table.schema) if table.num_columns else table
+    anywhere, present = pa.array(np.where(absent, 0, places)), pa.array(~absent)
+
+    def take(column: pa.ChunkedArray) -> pa.ChunkedArray:
+        if len(column) and pa.types.is_primitive(column.type):  # by nulls among the places: twice the time
+            return pc.if_else(present, column.take(anywhere), pa.scalar(None, column.type))
+        return column.take(indices)
+
+    return pa.Table.from_arrays(list(in_order(table.columns, take)), schema=table.schema)
