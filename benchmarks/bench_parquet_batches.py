@@ -32,7 +32,7 @@ from mlops_runtime.sizing import Contender, Measurement, benchmark_main, measure
 _ROWS, _QUICK_ROWS = 2_000_000, 50_000
 _BATCH_ROWS = 4096
 _GROUP_ROWS = (131_072, 1 << 20)
-_WINDOW_ROWS = 1 << 20  # 8 row groups, or 1
+_WINDOW_ROWS = 1 << 19  # 4 row groups, or one
 _BUCKETS, _MOST_KEYS = 1 << 18, 1 << 20
 _TARGET = "target"
 
@@ -69,7 +69,7 @@ def _measure(
     path: Path, programs: dict[str, FeatureProgram], group_rows: int, threads: int, *, rounds: int
 ) -> Measurement:
     source = open_source(path)
-    window = Windowed(_WINDOW_ROWS // int(path.stem))
+    window = Windowed(max(1, _WINDOW_ROWS // int(path.stem)))
     streams = {
         name: stream_of(program, source, target=_TARGET, batch_rows=_BATCH_ROWS, sampler=window)
         for name, program in programs.items()

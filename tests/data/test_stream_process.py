@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from stream_cases import ROWS, order_of, stream, write_files
+from numpy.typing import NDArray
+from stream_cases import ROWS, Arrays, order_of, stream, write_files
+
+from mlops_runtime.data.loader import Windowed
 
 _WORKER = Path(__file__).with_name("stream_worker.py")
 _MIB = 1 << 20
@@ -63,6 +69,30 @@ def test_a_stream_that_is_dropped_or_closed_ends_its_threads(tmp_path: Path) -> 
         rest = [batch.rows for batch in loader]
     np.testing.assert_array_equal(np.concatenate([first, *rest]), order_of(folder))
     assert not _stream_threads()
+
+
+def test_a_stream_that_its_own_thread_collects_ends_cleanly(tmp_path: Path) -> None:
+    dropped, calls = threading.Event(), itertools.count()
+
+    class Collecting(Arrays):
+        def __call__(self, table: pa.Table) -> Mapping[str, NDArray[Any]]:
+            if next(calls):  # the second row group, once nobody but the garbage collector knows the stream
+                assert dropped.wait(10)
+                gc.collect()
+            return super().__call__(table)
+
+    gc.disable()
+    try:
+        cycle: list[object] = [stream(write_files(tmp_path), Collecting(), batch_rows=1, sampler=Windowed(1))]
+        cycle.append(cycle)
+        assert len(next(iter(cycle[0])).rows) == 1
+        del cycle
+        dropped.set()
+        for thread in [each for each in threading.enumerate() if each.name.startswith("mlrt-stream")]:
+            thread.join(10)
+            assert not thread.is_alive()
+    finally:
+        gc.enable()
 
 
 def test_a_forked_child_goes_on_with_threads_of_its_own(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mlops_runtime.data.loader.feeding import Taken
 from mlops_runtime.data.loader.shares import Geometry
 from mlops_runtime.data.loader.stream_plan import StreamPlan
-from mlops_runtime.data.loader.stream_windows import LoadedWindow, WindowReader
+from mlops_runtime.data.loader.stream_windows import THREADS, LoadedWindow, WindowReader, end
 from mlops_runtime.data.rows import RowLayout
 
 __all__ = ["StreamFeed"]
@@ -43,7 +43,7 @@ class StreamFeed:
     ) -> None:
         self._batches = _batches(reader, layout, plan, geometry, position)
         self._convert = convert
-        self._pool = ThreadPoolExecutor(1, "mlrt-stream-gather")
+        self._pool = ThreadPoolExecutor(1, f"{THREADS}-gather")
         self._ahead: deque[Future[Taken]] = deque()
         self._process = os.getpid()
         self._end = weakref.finalize(self, _end, reader, self._pool, self._process)
@@ -78,7 +78,7 @@ def _end(reader: WindowReader, pool: ThreadPoolExecutor, process: int) -> None:
     """End the threads, unless this is a forked child, which has none of them."""
     if os.getpid() == process:
         reader.stop()
-        pool.shutdown(cancel_futures=True)
+        end(pool)
 
 
 def _batches(

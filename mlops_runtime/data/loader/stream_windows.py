@@ -18,7 +18,9 @@ from mlops_runtime.data.loader.stream_data import StreamData
 from mlops_runtime.data.loader.stream_plan import Window
 from mlops_runtime.data.rows import RowLayout
 
-__all__ = ["LoadedWindow", "WindowMemory", "WindowReader"]
+__all__ = ["THREADS", "LoadedWindow", "WindowMemory", "WindowReader", "end"]
+
+THREADS = "mlrt-stream"  # what the names of a stream's threads begin with
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class LoadedWindow:
     def gather(self, start: int, arrays: Mapping[str, NDArray[Any]], ordinals: NDArray[np.int64]) -> None:
         """Fill arrays, and the ordinals of their rows, with what is at the positions from `start` on."""
         chosen = self.window.order.rows(start - self.window.positions.start, len(ordinals))
-        np.take(self.ordinals, chosen, out=ordinals)
+        np.take(self.ordinals, chosen, out=ordinals, mode="clip")  # they are in range, and "raise" makes a copy
         offsets = [self.layout.offset(name) for name in arrays]
         _native.gather(self.rows, chosen, offsets, list(arrays.values()))
 
@@ -61,7 +63,7 @@ class WindowReader:
     def __init__(self, data: StreamData, memories: Sequence[WindowMemory], threads: int) -> None:
         self._data = data
         self._memories = memories
-        self._pool = ThreadPoolExecutor(threads, "mlrt-stream-decode")
+        self._pool = ThreadPoolExecutor(threads, f"{THREADS}-decode")
         self._stopped = threading.Event()
 
     def read(self, windows: Iterable[Window]) -> Iterator[LoadedWindow]:
@@ -77,7 +79,7 @@ class WindowReader:
     def stop(self) -> None:
         """End the threads, after what they decode at the moment; `read` raises CancelledError from then on."""
         self._stopped.set()
-        self._pool.shutdown(cancel_futures=True)
+        end(self._pool)
 
     def _start(self, window: Window, memory: WindowMemory) -> tuple[LoadedWindow, list[Future[None]]]:
         loaded = LoadedWindow(window, self._data.layout, memory.rows, memory.ordinals)
@@ -91,6 +93,11 @@ class WindowReader:
 
     def _goes_on(self) -> bool:
         return not self._stopped.is_set()
+
+
+def end(pool: ThreadPoolExecutor) -> None:
+    """Drop what a pool has still to do, and wait for its threads, unless it is one of a stream's, collecting garbage."""
+    pool.shutdown(wait=not threading.current_thread().name.startswith(THREADS), cancel_futures=True)
 
 
 def _complete(loaded: LoadedWindow, written: Iterable[Future[None]]) -> LoadedWindow:
