@@ -18,6 +18,7 @@ from row_cases import ROWS, arrays_of, batches_of, digest_of, parts_of
 from mlops_runtime._native import hash_bytes
 from mlops_runtime.core.errors import MlrtError, RegistryError
 from mlops_runtime.data.rows import RowCache, RowLayout, RowTable
+from mlops_runtime.data.rows.row_file import write_row_file
 
 ARRAYS = arrays_of(ROWS)
 LAYOUT, DIGEST = RowLayout.of(ARRAYS), digest_of(ARRAYS)
@@ -89,7 +90,15 @@ def killed(root: Path) -> None:
     _say(left=left, names=names, content=_content(table), finally_there=[path.name for path in root.iterdir()])
 
 
+def write(root: Path) -> None:
+    """Write a file of so many times the rows; say by how many bytes the most memory held grew, and the file's size."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    again = (batch for _ in range(int(sys.argv[3])) for batch in batches_of(ARRAYS, 2000))
+    manifest = write_row_file(root / "rows.arrow", LAYOUT, {}, again, most_bytes=1 << 40)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    _say(grown=(after - before) * 1024, bytes=manifest.file_bytes)
+
+
 if __name__ == "__main__":
-    {"build": build, "build_until_full": build_until_full, "hold": hold, "killed": killed}[sys.argv[1]](
-        Path(sys.argv[2])
-    )
+    commands = {"build": build, "build_until_full": build_until_full, "hold": hold, "killed": killed, "write": write}
+    commands[sys.argv[1]](Path(sys.argv[2]))

@@ -180,3 +180,10 @@ def test_a_limit_of_the_files_size_leaves_nothing_half_valid(tmp_path):
     arrays = arrays_of(ROWS)
     table = RowCache(tmp_path / "rows").build(RowLayout.of(arrays), parts_of(), batches_of(arrays, 3000))
     assert _nothing_but(tmp_path / "rows", table.digest)
+
+
+def test_writing_takes_memory_for_one_block_however_many_rows_there_are(tmp_path):
+    done = subprocess.run(_command("write", tmp_path, 20), capture_output=True, text=True, check=True, timeout=120)
+    result = json.loads(done.stdout)
+    assert result["bytes"] > 350_000_000
+    assert result["grown"] < 40_000_000  # a block, and pages of the file read back for the manifest
