@@ -104,6 +104,7 @@ class RowCache:
                 (scratch / MANIFEST).write_bytes(manifest.to_bytes())
                 (scratch / ROWS).chmod(_READ_ONLY)
                 held.enter_context(shared(scratch / ROWS))  # or somebody's collect() might take it before it is open
+            _drop_from_memory(self.root / digest / ROWS)
             self.collect()
             return self.open(digest)
 
@@ -123,6 +124,15 @@ class RowCache:
             got = repr(digest[:80])
             raise ConfigError(problem(expected="64 hex digits", got=got, where="row cache", next_step="pass a digest"))
         return self.root / digest
+
+
+def _drop_from_memory(path: Path) -> None:
+    """Let a file that is on the disk be read from there next: so it is verified as it lies there, and in huge pages."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(handle)
 
 
 def _mapped(path: Path, manifest: RowManifest) -> Rows:
