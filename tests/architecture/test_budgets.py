@@ -10,6 +10,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("mlops_runtime", "kernels", "csrc", "benchmarks", "tests", "examples")
 SUFFIXES = {".py", ".pyi", ".hpp", ".cpp", ".cu"}
 FILE_LIMIT, FILE_AIM = 500, 300
+ONE_STUB = "mlops_runtime/_native.pyi"  # of one module, which mypy reads from one file: its classes are what is small
+STUB_LIMIT = 800
 FUNCTION_LIMIT, FUNCTION_AIM = 80, 40
 SHARE_ABOVE_AIM = 0.05
 
@@ -37,6 +39,7 @@ def _judge(sizes: dict[str, int], limit: int, aim: int) -> None:
 
 def test_files_keep_their_budget() -> None:
     sizes = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8").count("\n") for path in _files()}
+    assert sizes.pop(ONE_STUB) <= STUB_LIMIT
     _judge(sizes, FILE_LIMIT, FILE_AIM)
 
 
