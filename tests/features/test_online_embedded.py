@@ -271,6 +271,17 @@ def test_a_folder_without_a_store_is_refused_unless_a_view_is_given(tmp_path: Pa
         EmbeddedStore(tmp_path / "store", other)
 
 
+def test_an_open_reader_refuses_a_store_of_another_view_in_the_same_place(tmp_path: Path) -> None:
+    store = EmbeddedStore(tmp_path / "store", VIEW)
+    write_version(store, 1)
+    shutil.rmtree(store.folder)
+    with pytest.raises(IntegrityError, match="expected a manifest"):
+        store.read([1])
+    EmbeddedStore(store.folder, TEXT_VIEW)
+    with pytest.raises(SchemaError, match="other name and keys and features"):
+        store.read([1])
+
+
 def test_a_reader_needs_no_right_to_write(tmp_path: Path) -> None:
     store = EmbeddedStore(tmp_path / "store", VIEW)
     write_version(store, 1)

@@ -68,10 +68,9 @@ class EmbeddedStore:
             self._create(view)
         self._live = self._load({})
         self._memory_bytes = memory_bytes
-        self.view = self._live.manifest.view
+        self.view = view or self._live.manifest.view
         self._ttl_us = self.view.ttl_us
-        if view is not None and view != self.view:
-            self._refuse_view(view)
+        self._require_view(self._live)
 
     @property
     def manifest(self) -> StoreManifest:
@@ -148,7 +147,9 @@ class EmbeddedStore:
         """Return the version that the manifest names now."""
         with self._loading:
             if not self._live.watch.is_current:
-                self._live = self._load(self._live.segments)
+                live = self._load(self._live.segments)
+                self._require_view(live)
+                self._live = live
             return self._live
 
     def _load(self, known: Mapping[str, OnlineSegment]) -> _Live:
@@ -178,15 +179,17 @@ class EmbeddedStore:
             problem(expected="the segments of the manifest", got=str(error), where=str(self.folder), next_step=advice)
         )
 
-    def _refuse_view(self, view: OnlineView) -> None:
-        raise SchemaError(
-            problem(
-                expected=f"a store of the view `{view.name}`",
-                got=f"one with other {' and '.join(view.differences(self.view))}",
-                where=str(self.folder),
-                next_step="materialise the changed view into a new folder, so that readers of the old one go on",
+    def _require_view(self, live: _Live) -> None:
+        different = self.view.differences(live.manifest.view)
+        if different:
+            raise SchemaError(
+                problem(
+                    expected=f"a store of the view `{self.view.name}`",
+                    got=f"one with other {' and '.join(different)}",
+                    where=str(self.folder),
+                    next_step="materialise a changed view into a new folder, so that readers of the old one go on",
+                )
             )
-        )
 
 
 @contextlib.contextmanager
