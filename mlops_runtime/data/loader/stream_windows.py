@@ -96,7 +96,7 @@ class WindowReader:
 
 
 def end(pool: ThreadPoolExecutor) -> None:
-    """Drop what a pool has still to do, and wait for its threads, unless it is one of a stream's, collecting garbage."""
+    """Drop what a pool still has to do, and wait for its threads, unless this is one, which collects garbage."""
     pool.shutdown(wait=not threading.current_thread().name.startswith(THREADS), cancel_futures=True)
 
 
