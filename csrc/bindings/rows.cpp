@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <optional>
 
 #include "bindings/bindings.hpp"
 #include "core/row_store.hpp"

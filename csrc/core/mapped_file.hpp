@@ -25,7 +25,7 @@ class MappedFile {
   // Reads [begin, begin + bytes) ahead and enters its pages, so that no later read of it faults. A wish.
   void populate(std::size_t begin, std::size_t bytes) const;
 
-  // Says that reads will come in no order: of what the system drops from memory, each brings back one small page. A wish.
+  // Says that reads will come in no order, so that each brings back one small page of what the system dropped. A wish.
   void expect_random_reads() const;
 
  private:

@@ -59,6 +59,18 @@ def build_until_full(root: Path) -> None:
         _say(error=type(error).__name__, message=str(error))
 
 
+def build_without_memory(root: Path) -> None:
+    """Build rows that are there already, with too little room in the address space to map them."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    room = pages * resource.getpagesize() + LAYOUT.row_bytes * ROWS // 2
+    resource.setrlimit(resource.RLIMIT_AS, (room, room))
+    try:
+        RowCache(root).build(LAYOUT, parts_of(), iter([]))
+        _say(error=None)
+    except MlrtError as error:
+        _say(error=type(error).__name__, message=str(error))
+
+
 def hold(root: Path) -> None:
     """Open the rows; read them once more when told to."""
     table = RowCache(root).open(DIGEST)
@@ -100,5 +112,5 @@ def write(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    commands = {"build": build, "build_until_full": build_until_full, "hold": hold, "killed": killed, "write": write}
-    commands[sys.argv[1]](Path(sys.argv[2]))
+    commands = (build, build_until_full, build_without_memory, hold, killed, write)
+    {command.__name__: command for command in commands}[sys.argv[1]](Path(sys.argv[2]))

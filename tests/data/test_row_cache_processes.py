@@ -187,3 +187,14 @@ def test_writing_takes_memory_for_one_block_however_many_rows_there_are(tmp_path
     result = json.loads(done.stdout)
     assert result["bytes"] > 350_000_000
     assert result["grown"] < 40_000_000  # a block, and pages of the file read back for the manifest
+
+
+def test_rows_that_cannot_be_mapped_for_want_of_memory_are_not_thrown_away(tmp_path):
+    folder, _ = cached(tmp_path)
+    before = (folder / "rows.arrow").stat().st_ino
+    command = _command("build_without_memory", tmp_path)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ | {"MLRT_THREADS": "1"})
+    result = json.loads(done.stdout)
+    assert result["error"] == "IntegrityError"
+    assert "Cannot allocate memory" in result["message"]
+    assert (folder / "rows.arrow").stat().st_ino == before

@@ -11,6 +11,7 @@ evicted. The manifest's time of change is when the rows were last opened: those 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -35,6 +36,7 @@ __all__ = ["RowCache"]
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _GIB = 1 << 30
 _READ_ONLY = 0o444
+_DAMAGE = {errno.EIO, errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO}
 
 
 class RowCache:
@@ -81,7 +83,7 @@ class RowCache:
         batches: not drawn from when the rows are there. Of two who build the same rows, in whatever process, the
         second waits for the first and opens its rows. Damaged rows are logged and written anew. Raises CapacityError
         when the rows alone pass the limit or the disk is full, SchemaError for a batch of another layout; nothing is
-        left then.
+        left then. Raises IntegrityError when rows are there that cannot be read for want of memory or permission.
         """
         digest = rows_digest(layout, parts)
         with contextlib.suppress(RegistryError, IntegrityError):
@@ -92,6 +94,8 @@ class RowCache:
             except RegistryError:
                 pass
             except IntegrityError as error:
+                if not _is_damage(error):
+                    raise
                 get_logger("data.rows").warning("cached rows are damaged and written anew: %s", error)
                 discard(self.root / digest)
             remove_remains(self.root, digest)
@@ -124,6 +128,11 @@ class RowCache:
             got = repr(digest[:80])
             raise ConfigError(problem(expected="64 hex digits", got=got, where="row cache", next_step="pass a digest"))
         return self.root / digest
+
+
+def _is_damage(error: IntegrityError) -> bool:
+    """Whether the files are at fault: not so when the system lacks memory or descriptors, or does not let us read."""
+    return not isinstance(error.__cause__, OSError) or error.__cause__.errno in _DAMAGE
 
 
 def _drop_from_memory(path: Path) -> None:

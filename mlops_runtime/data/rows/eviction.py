@@ -16,7 +16,6 @@ __all__ = ["Collected", "Entry", "collect", "discard", "entries", "remove_remain
 
 _ENTRY = re.compile(r"[0-9a-f]{64}\Z")
 _REMAINS = re.compile(r"\.([0-9a-f]{64})\.[0-9a-f]{16}\.(?:tmp|gone)\Z")  # of a builder, of somebody who removed
-
 _LOCK = re.compile(r"[0-9a-f]{64}\.lock\Z")
 
 
