@@ -17,9 +17,9 @@ from mlops_runtime.data.loader.stream_data import StreamData
 from mlops_runtime.data.rows import Field, RowLayout
 
 LAYOUT = RowLayout((Field("n", "int64"), Field("half", "float32", 3), Field("day", "int32")))
-GROUPS = ((40, 7, 40), (), (1, 25), (40, 40, 3))  # rows of the row groups of each file
+GROUPS = ((40, 7, 0, 40), (), (1, 25), (40, 40, 3))  # rows of the row groups of each file
 ROWS = sum(sum(each) for each in GROUPS)
-ALL_GROUPS = sum(len(each) for each in GROUPS)
+ALL_GROUPS = sum(rows > 0 for each in GROUPS for rows in each)
 
 
 def write_files(folder: Path) -> Path:
@@ -31,7 +31,8 @@ def write_files(folder: Path) -> Path:
         with pq.ParquetWriter(path, pa.schema({"n": pa.int64(), "text": pa.string()})) as writer:
             for rows in groups:
                 numbers = np.arange(first, first + rows)
-                writer.write_table(pa.table({"n": numbers, "text": [f"t{n % 5}" for n in numbers]}))
+                texts = pa.array([f"t{n % 5}" for n in numbers], pa.string())
+                writer.write_table(pa.table({"n": numbers, "text": texts}))
                 first += rows
     return folder
 
