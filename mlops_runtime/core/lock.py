@@ -78,10 +78,10 @@ def try_exclusive(path: Path, *, remove: bool = False) -> Iterator[bool]:
         yield True
         return
     try:
-        free = _taken(handle)
+        free = _taken(handle) and _is(path, handle)
         yield free
-        if remove and free and _is(path, handle):
-            path.unlink()
+        if remove and free:
+            path.unlink(missing_ok=True)
     finally:
         os.close(handle)
 

@@ -71,6 +71,25 @@ def build_without_memory(root: Path) -> None:
         _say(error=type(error).__name__, message=str(error))
 
 
+def churn(root: Path) -> None:
+    """Build, open, evict and list a few small rows at random for so many seconds; say how often each was done."""
+    chosen, end = random.Random(int(sys.argv[3])), time.monotonic() + float(sys.argv[4])
+    arrays = {name: arrays_of(500, seed=ord(name)) for name in "abc"}
+    done = dict.fromkeys(("built", "opened", "evicted"), 0)
+    while time.monotonic() < end:
+        name = chosen.choice("abc")
+        drawn: list[bool] = []
+        batches = (drawn.append(True) or batch for batch in [arrays[name]])  # type: ignore[func-returns-value]
+        table = RowCache(root, limit_bytes=1 << 20).build(LAYOUT, parts_of(name), batches)
+        assert all((table.arrays()[field].ravel() == array.ravel()).all() for field, array in arrays[name].items())
+        done["built" if drawn else "opened"] += 1
+        if chosen.random() < 0.5:
+            del table
+        done["evicted"] += len(RowCache(root, limit_bytes=0).collect().evicted)
+        RowCache(root).entries()
+    _say(**done)
+
+
 def hold(root: Path) -> None:
     """Open the rows; read them once more when told to."""
     table = RowCache(root).open(DIGEST)
@@ -112,5 +131,5 @@ def write(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    commands = (build, build_until_full, build_without_memory, hold, killed, write)
+    commands = (build, build_until_full, build_without_memory, churn, hold, killed, write)
     {command.__name__: command for command in commands}[sys.argv[1]](Path(sys.argv[2]))

@@ -198,3 +198,16 @@ def test_rows_that_cannot_be_mapped_for_want_of_memory_are_not_thrown_away(tmp_p
     assert result["error"] == "IntegrityError"
     assert "Cannot allocate memory" in result["message"]
     assert (folder / "rows.arrow").stat().st_ino == before
+
+
+def test_any_mixture_of_builders_readers_and_evictions_sees_whole_rows(tmp_path, soak_factor):
+    commands = [_command("churn", tmp_path, seed, 3 * soak_factor) for seed in range(3)]
+    workers = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for command in commands
+    ]
+    results = [worker.communicate() for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0, 0], results
+    counts = [json.loads(out) for out, _ in results]
+    assert all(sum(count[name] for count in counts) > 0 for name in ("built", "opened", "evicted"))
+    RowCache(tmp_path, limit_bytes=0).collect()
+    assert list(tmp_path.iterdir()) == []
