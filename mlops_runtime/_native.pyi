@@ -594,7 +594,7 @@ class AsofEntities:
     def __init__(self, ids: NDArray[np.int32], times: NDArray[np.int64], groups: int) -> None:
         """ids: int32[n] of `KeyGroups.ids`, groups of them. times: int64[n] microseconds, the least for none.
 
-        ValueError for 2**31 - 1 rows or more, arrays of different lengths, or ids beyond the groups.
+        ValueError for some 2**31 rows or groups, arrays of different lengths, or ids beyond the groups.
         """
 
 @final

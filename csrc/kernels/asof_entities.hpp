@@ -31,12 +31,11 @@ constexpr std::uint32_t kLastTimes = 8;  // compared at once
 
 class Entities {
  public:
-  // groups: every id is below key_groups::kFirstId + groups.
+  // groups: every id is below key_groups::kFirstId + groups. Throws std::invalid_argument otherwise.
   Entities(const std::int32_t* ids, const std::int64_t* times, std::int64_t n, std::int64_t groups)
-      : starts_(static_cast<std::size_t>(groups) + 2),
+      : starts_(checked(ids, n, groups) + 2),
         times_(static_cast<std::size_t>(n) + kLastTimes),
         rows_(static_cast<std::size_t>(n)) {
-    check(ids, n, groups);
     std::uint32_t* const counts = starts_.data() + 1;
     for (std::int64_t i = 0; i < n; ++i) {
       if (is_placed(ids[i], times[i])) ++counts[ids[i] - key_groups::kFirstId];
@@ -79,14 +78,18 @@ class Entities {
   }
 
  private:
-  static void check(const std::int32_t* ids, std::int64_t n, std::int64_t groups) {
+  // The number of groups, if they and the rows can be numbered.
+  static std::size_t checked(const std::int32_t* ids, std::int64_t n, std::int64_t groups) {
+    constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max() - key_groups::kFirstId;
     const auto refuse = [](const std::string& expected, const std::string& got) {
       throw std::invalid_argument(problem("AsofEntities", expected, got, "pass the ids of KeyGroups, block by block"));
     };
-    if (n >= std::numeric_limits<std::int32_t>::max()) refuse("fewer than 2^31 - 1 rows", std::to_string(n));
+    if (n > kMost) refuse("at most " + std::to_string(kMost) + " rows", std::to_string(n));
+    if (groups < 0 || groups > kMost) refuse("0 to " + std::to_string(kMost) + " groups", std::to_string(groups));
     const std::int32_t largest = n == 0 ? 0 : *std::max_element(ids, ids + n);
-    if (groups < 0 || largest >= key_groups::kFirstId + groups)
+    if (largest >= key_groups::kFirstId + groups)
       refuse("ids below " + std::to_string(key_groups::kFirstId + groups), std::to_string(largest));
+    return static_cast<std::size_t>(groups);
   }
 
   static bool is_placed(std::int32_t id, std::int64_t time) {

@@ -24,17 +24,24 @@ _BATCH_ROWS = 1 << 20
 _FRAME = "frame"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FeatureTimes:
     """The times of some rows, int64[rows] microseconds since 1970 in UTC, MISSING_TIME where a row has none.
 
     event: since when the values hold. known: since when anybody could know them (event where a table does not say).
-    available: the later of the two, from which on a row may be used; missing when either is.
     """
 
     event: NDArray[np.int64]
     known: NDArray[np.int64]
-    available: NDArray[np.int64]
+
+    @functools.cached_property
+    def available(self) -> NDArray[np.int64]:
+        """The later of the two, from which on a row may be used; missing when either is."""
+        if self.known is self.event:
+            return self.event
+        later = np.maximum(self.event, self.known)
+        later[(self.event == MISSING_TIME) | (self.known == MISSING_TIME)] = MISSING_TIME
+        return later
 
 
 @dataclass(frozen=True)
@@ -132,11 +139,8 @@ class FeatureTable:
         """Return the times of rows that `batches` yielded."""
         event = microseconds(table.column(self.event_time))
         if self.known_time in (None, self.event_time):
-            return FeatureTimes(event, event, event)
-        known = microseconds(table.column(self.known_time))
-        available = np.maximum(event, known)
-        available[(event == MISSING_TIME) | (known == MISSING_TIME)] = MISSING_TIME
-        return FeatureTimes(event, known, available)
+            return FeatureTimes(event, event)
+        return FeatureTimes(event, microseconds(table.column(self.known_time)))
 
     @property
     def _times(self) -> tuple[str, ...]:

@@ -115,6 +115,9 @@ def test_arrays_that_do_not_belong_together_are_refused() -> None:
     ids, times = np.array([FIRST_ID], np.int32), np.array([5])
     with pytest.raises(ValueError, match="expected ids below 3, got 3"):
         _native.AsofEntities(ids, times, 0)
+    for groups in (-5, 2**31):
+        with pytest.raises(ValueError, match="AsofEntities: expected 0 to 2147483644 groups"):
+            _native.AsofEntities(ids, times, groups)
     with pytest.raises(ValueError, match="times: expected one value for each of 1 rows"):
         _native.AsofEntities(ids, times[:0], 1)
     winners = _native.AsofWinners(_native.AsofEntities(ids, times, 1))
