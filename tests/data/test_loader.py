@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import signal
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
@@ -56,6 +57,36 @@ def test_interruptions_lose_and_double_nothing(soak_factor: int) -> None:
         whole = Loader(TABLE, batch_rows=1000, **options)
         for epoch in range(2):
             np.testing.assert_array_equal(np.concatenate(seen[epoch]), next(iter(whole)).rows)
+
+
+def test_an_interrupt_at_any_instant_never_shifts_the_batches() -> None:
+    """A signal's exception may strike between any two steps of the loader; it goes on where its state says."""
+    loader = Loader(TABLE, batch_rows=3, sampler=Sequential())
+    struck, rng = 0, random.Random(8)
+    before = signal.signal(signal.SIGVTALRM, _strike)
+    try:
+        while struck < 50:
+            try:
+                signal.setitimer(signal.ITIMER_VIRTUAL, rng.uniform(0.0002, 0.005))  # once, of the processor's time
+                while True:
+                    for batch in loader:
+                        end = batch.position + len(batch.rows)
+                        assert batch.rows.tolist() == list(range(batch.position, end))
+                        assert loader.state.position == end % ROWS
+            except _StruckError:
+                struck += 1
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+    assert loader.epoch > 0
+
+
+class _StruckError(Exception):
+    pass
+
+
+def _strike(*_: object) -> None:
+    raise _StruckError
 
 
 @pytest.mark.parametrize("last", ["keep", "drop", "pad"])
