@@ -121,8 +121,7 @@ class RedisStore:
         if self._link.run(lambda client: client.set(self._prefix + "view", text, nx=True)):
             return view
         stored = self._stored(view.name)
-        parts = ("keys", "features", "ttl_s", "entity_keys")
-        different = [part for part in parts if getattr(stored, part) != getattr(view, part)]
+        different = view.differences(stored)
         if different:
             raise SchemaError(
                 problem(
