@@ -63,6 +63,13 @@ def test_a_feed_fills_the_buffers_that_it_is_given() -> None:
     assert rows.tolist() == [96, 97, 98, 99]  # the last batch keeps the buffer that it is in
 
 
+def test_a_batch_of_no_rows_is_in_its_buffer_all_the_same() -> None:
+    buffer = np.zeros(BYTES, np.uint8)
+    rows, (array,) = _feed(full=0, tail=(0, 0), buffers=[buffer]).take()
+    assert (rows.shape, array.shape) == ((0,), (0, 3))
+    assert rows.ctypes.data == buffer.ctypes.data
+
+
 def test_a_closed_feed_gives_no_batches_and_takes_none_away() -> None:
     feed = _feed()
     rows, _ = feed.take()

@@ -114,7 +114,7 @@ class DeviceBatches:
         self._unsent -= 1
         pinned = self._pinned[rows.ctypes.data]
         with torch.cuda.stream(self._stream):
-            there = torch.empty_like(pinned, device=self._device)
+            there = torch.empty(self._layout.bytes, dtype=torch.uint8, device=self._device)
             there.copy_(pinned, non_blocking=True)
             arrived = self._stream.record_event()
         self._under_way.append(_Sent(there, arrived, rows.copy(), arrays))
