@@ -110,7 +110,7 @@ std::uint64_t& Builder::slot_of(std::uint64_t hash, std::string_view key) {
 }
 
 Row& Builder::append_row() {
-  if (count_ == kMostRows) throw std::invalid_argument("OnlineBuilder: more rows than a segment can have");
+  require_countable(count_ + 1);
   if (count_ >> shift_ == chunks_.size()) chunks_.push_back(allocate(row_bytes_ << shift_));
   return *reinterpret_cast<Row*>(place(count_));
 }

@@ -14,8 +14,11 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <stdexcept>
+#include <string>
 #include <string_view>
 
+#include "core/errors.hpp"
 #include "core/xxh3.hpp"
 
 namespace mlrt::online {
@@ -124,6 +127,13 @@ inline std::uint64_t slot_value(std::uint64_t hash, std::uint64_t row) {
 // The row a slot names, for a slot that is taken.
 inline std::uint64_t slot_row(std::uint64_t slot) {
   return (slot & 0xffffffff) - 1;
+}
+
+// Throws for more rows than the slots of a segment can name.
+inline void require_countable(std::uint64_t rows) {
+  if (rows > kMostRows)
+    throw std::invalid_argument(problem("online store", "at most " + std::to_string(kMostRows) + " keys in a segment",
+                                        "more", "keep the view in several stores"));
 }
 
 inline std::uint64_t hash_of(const xxh3::Seeded& seeded, std::string_view key) {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <stdexcept>
 #include <system_error>
 
 namespace mlrt::online {
@@ -69,7 +68,7 @@ Header header_of(const Shape& shape, std::uint64_t seed, const std::vector<Piece
     ++header.rows;
     header.heap_bytes += shape.long_key_bytes(row) + shape.text_bytes(row);
   });
-  if (header.rows > kMostRows) throw std::invalid_argument("write_segment: more rows than a segment can have");
+  require_countable(header.rows);
   header.slots = slots_for(header.rows);
   return header;
 }

@@ -28,7 +28,7 @@ from mlops_runtime.features.online.store import FileState, WriteReport
 from mlops_runtime.features.online.values import stored_values
 from mlops_runtime.features.tables import MISSING_TIME
 
-__all__ = ["EmbeddedWriting", "without_keys"]
+__all__ = ["MEMORY_BYTES", "EmbeddedWriting", "without_keys"]
 
 MEMORY_BYTES = 1 << 28  # rows beyond this become a segment before the write ends
 
