@@ -6,7 +6,8 @@
 // Input   strata: n < 2^31 numbers of [0, n); a key of 128 bits.
 // Output  int64 rows. After k places a stratum has had more than k·m/n - 1 of its rows and fewer than k·m/n + 1; so of
 //         k places from anywhere it holds k·m/n to within 2.
-// Error   0. Cost: the permutation's and two reads a position, and a look at every stratum a call; to make it, log2(strata)
+// Error   0.
+// Cost    the permutation's and two reads a position, and a look at every stratum a call; to make it, log2(strata)
 //         steps a row, once for all keys. Memory: 12 bytes a row.
 // Source  Baruah, Cohen, Plaxton, Varvel: Proportionate progress (1996): such places exist for all members, and with
 //         one machine the nearest deadline first finds them.

@@ -1,11 +1,12 @@
 // weighted: rows drawn with replacement, each in proportion to its weight, computed from the position of the draw.
-//   c_j = w_0 + .. + w_j in float64, from left to right;  u = floor(word / 2^11) / 2^53, word = the position's of the key
+//   c_j = w_0 + .. + w_j in float64, from left to right;  u = floor(word / 2^11) / 2^53, word = the key's, at position
 //   row = the first j with c_j > min(u · total, the number before total)
 // Input   weights: float64, finite, none below 0, their sum finite and above 0; draws; a key of 128 bits.
 // Output  int64 rows; never one of weight 0.
 // Error   0. A row is drawn with its weight's share to within 2^-53 and the rounding of the sums.
 // Cost    a table of buckets of u says where to search, and from there it is a binary search: on average at most
-//         1 + log2(1 + rows / buckets) < 3 steps whatever the weights, at worst log2(rows). Memory: 16 to 24 bytes a row.
+//         1 + log2(1 + rows / buckets) < 3 steps whatever the weights, at worst log2(rows). Memory: 12 to 16 bytes
+//         a row.
 // Source  Chen, Asau: On generating random variates from an empirical distribution (1974).
 #pragma once
 
