@@ -50,7 +50,7 @@ def join(
     those the last in the table. Values are null where there is none, and where key or time of the entity row is
     missing.
     names: see `plan_join`. progress: called with a stage and the share that is done.
-    Memory: some 100 bytes an entity row beside the result; feature tables may be of any size and order. Those that are
+    Memory: some 150 bytes an entity row beside the result; feature tables may be of any size and order. Those that are
     data sets are read twice: keys and times, then the values of the row groups with rows that somebody is given.
     Raises ConfigError for names that would be there twice; SchemaError for columns that are missing, or are no keys or
     times.
