@@ -6,7 +6,7 @@ All kernels release the GIL and split rows over the thread pool; results do not 
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, Never, Protocol, final, overload, type_check_only
+from typing import Any, Literal, Protocol, final, overload, type_check_only
 
 import numpy as np
 from numpy.typing import NDArray
@@ -354,8 +354,8 @@ class Feed:
 class Rows:
     """Rows of one width, row-major: in memory, where they can be written, or in a verified mapped file."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        """Raises TypeError: `allocate` or `map` them."""
+    def __init__(self, /, *args: Never, **kwargs: Never) -> None:
+        """TypeError: `allocate` or `map` them."""
 
     @staticmethod
     def allocate(rows: int, row_bytes: int) -> Rows:
@@ -409,12 +409,6 @@ class Order:
 
     Any part can be asked for at any time. Keys are two halves of 64 bits: another key, another order.
     """
-
-    def __init__(self, /, *args: Never, **kwargs: Never) -> None:
-        """TypeError: there are only the kinds of orders below."""
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        """Raises TypeError: it is what the kinds of orders share."""
 
     @property
     def size(self) -> int:
@@ -485,21 +479,21 @@ class OnlineFormat:
 class OnlineSegment:
     """Rows of an online store in a mapped file."""
 
-    def __init__(self, format: OnlineFormat, path: str, bytes: int, digest: int) -> None:
+    def __init__(self, form: OnlineFormat, path: str, size: int, digest: int) -> None:
         """Map the file and check every byte of it. ValueError when it is not what is said, OSError as for open."""
 
     @property
     def rows(self) -> int: ...
-    def count(self, format: OnlineFormat, keys: ArrowTable | Sequence[Any]) -> int:
+    def count(self, form: OnlineFormat, keys: ArrowTable | Sequence[Any]) -> int:
         """Return how many rows are of these keys; keys as in `OnlineVersion.read`."""
 
     def write_without(
-        self, format: OnlineFormat, keys: ArrowTable | Sequence[Any], descriptor: int
+        self, form: OnlineFormat, keys: ArrowTable | Sequence[Any], descriptor: int
     ) -> tuple[int, int, int]:
         """Write the rows of other keys to an empty file; return as `merge_online_segments`."""
 
 def merge_online_segments(
-    format: OnlineFormat, segments: Sequence[OnlineSegment], descriptor: int
+    form: OnlineFormat, segments: Sequence[OnlineSegment], descriptor: int
 ) -> tuple[int, int, int]:
     """Write the newest row of each key to an empty file; return its rows, bytes and digest. OSError as for write.
 
@@ -510,7 +504,7 @@ def merge_online_segments(
 class OnlineVersion:
     """The rows of an online store at one moment."""
 
-    def __init__(self, format: OnlineFormat, segments: Sequence[OnlineSegment]) -> None:
+    def __init__(self, form: OnlineFormat, segments: Sequence[OnlineSegment]) -> None:
         """segments: newest first; a key's row in a newer one replaces those in older ones."""
 
     @overload
@@ -544,7 +538,7 @@ class WatchedFile:
 class OnlineBuilder:
     """Of rows that come in any order, the newest of each key, in memory."""
 
-    def __init__(self, format: OnlineFormat) -> None: ...
+    def __init__(self, form: OnlineFormat) -> None: ...
     def add(
         self,
         table: ArrowTable,
@@ -569,7 +563,7 @@ class OnlineBuilder:
     def bytes(self) -> int:
         """Memory taken."""
 
-    def write(self, format: OnlineFormat, descriptor: int) -> tuple[int, int, int]:
+    def write(self, form: OnlineFormat, descriptor: int) -> tuple[int, int, int]:
         """Write the rows to an empty file; return as `merge_online_segments`."""
 
 def hash_values(table: ArrowTable, columns: list[int], seed: int) -> NDArray[np.uint64]:
