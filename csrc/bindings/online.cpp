@@ -228,22 +228,22 @@ void bind_segments(py::module_& module) {
              const py::gil_scoped_release release;
              return std::make_shared<Segment>(SegmentFile{path, bytes, digest}, format.shape, format.seed);
            }),
-           py::arg("format"), py::arg("path"), py::arg("bytes"), py::arg("digest"))
+           py::arg("form"), py::arg("path"), py::arg("size"), py::arg("digest"))
       .def_property_readonly("rows", &Segment::rows)
       .def(
           "count",
           [](const Segment& segment, const Format& format, const py::object& keys) {
             return count_rows(rows_without(segment, encode(format, keys), format.seed));
           },
-          py::arg("format"), py::arg("keys"))
+          py::arg("form"), py::arg("keys"))
       .def(
           "write_without",
           [](const Segment& segment, const Format& format, const py::object& keys, int descriptor) {
             const Piece kept = rows_without(segment, encode(format, keys), format.seed);
             return to_tuple(write_segment(descriptor, format.shape, format.seed, {kept}));
           },
-          py::arg("format"), py::arg("keys"), py::arg("descriptor"));
-  module.def("merge_online_segments", &merge, py::arg("format"), py::arg("segments"), py::arg("descriptor"));
+          py::arg("form"), py::arg("keys"), py::arg("descriptor"));
+  module.def("merge_online_segments", &merge, py::arg("form"), py::arg("segments"), py::arg("descriptor"));
 }
 
 }  // namespace
@@ -251,7 +251,7 @@ void bind_segments(py::module_& module) {
 void bind_online(py::module_& module) {
   bind_segments(module);
   final_class<Live>(module, "OnlineVersion", "The rows of an online store at one moment.")
-      .def(py::init<SharedFormat, std::vector<SharedSegment>>(), py::arg("format"), py::arg("segments"))
+      .def(py::init<SharedFormat, std::vector<SharedSegment>>(), py::arg("form"), py::arg("segments"))
       .def("read", &read_at_once, py::arg("keys"), py::arg("oldest"), py::arg("newest"))
       .def("read", &read_at_each, py::arg("keys"), py::arg("oldest").noconvert(), py::arg("newest").noconvert());
   final_class<WatchedFile>(module, "WatchedFile", "Whether an open file still is the one under its name.")
@@ -261,7 +261,7 @@ void bind_online(py::module_& module) {
   final_class<Guarded<Builder>>(module, "OnlineBuilder", "Of rows that come in any order, the newest of each key.")
       .def(
           py::init([](const Format& format) { return std::make_unique<Guarded<Builder>>(format.shape, format.parts); }),
-          py::arg("format"))
+          py::arg("form"))
       .def("add", &add, py::arg("table"), py::arg("numbers").noconvert(), py::arg("event").noconvert(),
            py::arg("known").noconvert(), py::arg("base"))
       .def_property_readonly("rows", number([](const Builder& builder) { return builder.rows(); }))
@@ -274,7 +274,7 @@ void bind_online(py::module_& module) {
               return write_segment(descriptor, format.shape, format.seed, {{&builder, {}}});
             }));
           },
-          py::arg("format"), py::arg("descriptor"));
+          py::arg("form"), py::arg("descriptor"));
 }
 
 }  // namespace mlrt::bindings
