@@ -6,7 +6,7 @@ All kernels release the GIL and split rows over the thread pool; results do not 
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol, final, overload, type_check_only
+from typing import Any, Literal, Never, Protocol, final, overload, type_check_only
 
 import numpy as np
 from numpy.typing import NDArray
@@ -409,6 +409,9 @@ class Order:
 
     Any part can be asked for at any time. Keys are two halves of 64 bits: another key, another order.
     """
+
+    def __init__(self, /, *args: Never, **kwargs: Never) -> None:
+        """TypeError: there are only the kinds of orders below."""
 
     @property
     def size(self) -> int:
