@@ -377,17 +377,19 @@ def test_a_threshold_that_no_distance_can_have_is_refused(two_months, threshold,
 
 
 @pytest.fixture
-def example_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def example_files(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The files that the examples in the help texts name."""
     monkeypatch.chdir(tmp_path)
-    table = pa.table({"age": [float(i % 60) for i in range(200)], "plan": ["basic", "gold"] * 100})
-    for name in ("claims/2026/a.parquet", "year=2026/a.parquet"):
-        Path(name).parent.mkdir(parents=True)
+    ages, plans = [float(i % 60) for i in range(200)], ["basic", "gold"] * 100
+    table = pa.table({"age": ages, "plan": plans, "fraud": [float(age > 50) for age in ages]})
+    for name in ("claims/2026/a.parquet", "claims/b.parquet", "year=2026/a.parquet"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(table, name)
     for name in ("good.csv", "today.csv"):
         arrow_csv.write_csv(table, name)
     assert run(["data", "contract", "good.csv", "-o", "contract.yaml"]) == 0
     assert run(["data", "manifest", "good.csv", "-o", "last-month.json"]) == 0
+    assert run(["features", "fit", "claims/*.parquet", "--target", "fraud", "-o", "program"]) == 0
 
 
 @pytest.mark.parametrize("command", data_commands.commands.values(), ids=lambda command: command.name)
