@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -89,3 +90,8 @@ class InterruptedEpochs:
 def order_of(table: RowTable, **options: Any) -> NDArray[np.int64]:
     """The rows of an uninterrupted epoch."""
     return np.concatenate([batch.rows.copy() for batch in Loader(table, batch_rows=17, **options)])
+
+
+def digest_of(rows: Iterable[int]) -> str:
+    """A digest of row numbers, in their order."""
+    return hashlib.sha256(np.fromiter(rows, np.int64).tobytes()).hexdigest()

@@ -1,6 +1,7 @@
 """A training process for test_loader_killed: consumes steps of all shards, and checkpoints after each, until killed.
 
-Its checkpoint holds the loader's state and the rows that "training" has seen, written as one durable file.
+Its checkpoint is one durable file: the loader's state, the rows that "training" has seen of this epoch, and a digest of
+those of every epoch before.
 """
 
 from __future__ import annotations
@@ -9,26 +10,26 @@ import json
 import sys
 from pathlib import Path
 
-from loader_cases import table_of
+from loader_cases import digest_of, table_of
 
 from mlops_runtime.core.durable import durable_write
 from mlops_runtime.data.loader import Loader, LoaderState
 
 
 def main(rows: int, checkpoint: Path, options: dict[str, int]) -> None:
-    saved = json.loads(checkpoint.read_text()) if checkpoint.is_file() else {"epoch": 0, "rows": {}, "state": None}
+    saved = json.loads(checkpoint.read_text()) if checkpoint.is_file() else {"rows": [], "digests": [], "state": None}
     state = saved["state"] and LoaderState.from_json(saved["state"])
     epochs, shards = options.pop("epochs"), options["shards"]
     table = table_of(rows)
     world = [Loader(table, **options, shard=shard, seed=6, state=state) for shard in range(shards)]
     print("begun", flush=True)
     while world[0].epoch < epochs:
-        epoch = world[0].epoch
-        step = [next(iter(loader)) for loader in world]
-        seen = saved["rows"].setdefault(str(epoch), [])
-        for batch in step:
-            seen.extend(batch.rows.tolist())
-        saved["state"], saved["epoch"] = world[0].state.to_json(), world[0].epoch
+        for batch in [next(iter(loader)) for loader in world]:
+            saved["rows"].extend(batch.rows.tolist())
+        if world[0].epoch > len(saved["digests"]):
+            saved["digests"].append(digest_of(saved["rows"]))
+            saved["rows"] = []
+        saved["state"] = world[0].state.to_json()
         durable_write(checkpoint, json.dumps(saved).encode())
 
 
