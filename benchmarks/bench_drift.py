@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from mlops_runtime import _native
 from mlops_runtime.monitoring import Baseline, Monitor
-from mlops_runtime.monitoring.summary import NumericSummary
+from mlops_runtime.monitoring.state.summary import NumericSummary
 from mlops_runtime.sizing import Contender, Measurement, benchmark_main, measure
 
 _NUMERIC, _CATEGORICAL = 10, 5

@@ -40,7 +40,7 @@ def drift(
     """
     report = compare_files(reference, current, columns=columns.split(",") if columns else None)
     if html_path is not None:
-        from mlops_runtime.monitoring.html import render_html
+        from mlops_runtime.monitoring.report.html import render_html
 
         render_html(report, html_path, title=f"Drift: {short_name(reference)} → {short_name(current)}")
 

@@ -7,11 +7,11 @@ from typing import Self
 import pyarrow as pa
 
 from mlops_runtime.core.errors import SchemaError, problem
-from mlops_runtime.monitoring.baseline import Baseline
-from mlops_runtime.monitoring.report import DriftReport, build_report
-from mlops_runtime.monitoring.state import state_for
-from mlops_runtime.monitoring.summary import ColumnSummary
-from mlops_runtime.monitoring.table import Layout, as_table, kind_of
+from mlops_runtime.monitoring.report.drift import DriftReport, build_report
+from mlops_runtime.monitoring.state.baseline import Baseline
+from mlops_runtime.monitoring.state.counting import state_for
+from mlops_runtime.monitoring.state.summary import ColumnSummary
+from mlops_runtime.monitoring.state.table import Layout, as_table, kind_of
 
 __all__ = ["Monitor", "compare"]
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import numpy as np
 
 from mlops_runtime.data.schema import ColumnKind
-from mlops_runtime.monitoring.summary import CategoricalSummary
+from mlops_runtime.monitoring.state.summary import CategoricalSummary
 from mlops_runtime.registry import Bundle
 
 __all__ = ["curl_command", "example_request"]

@@ -17,8 +17,8 @@ from rich.console import Console
 
 from mlops_runtime.core.errors import ConfigError
 from mlops_runtime.monitoring import Baseline, DriftReport, Monitor, compare
-from mlops_runtime.monitoring.comparison import percent
-from mlops_runtime.monitoring.html import render_html
+from mlops_runtime.monitoring.report.html import render_html
+from mlops_runtime.monitoring.statistics.comparison import percent
 
 HOSTILE = "</script><img src=x onerror=document.title='PWNED'>"
 

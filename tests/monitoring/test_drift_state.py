@@ -14,8 +14,8 @@ from hypothesis import strategies as hs
 
 from mlops_runtime.core.errors import ConfigError, SchemaError
 from mlops_runtime.monitoring import Baseline, Monitor
-from mlops_runtime.monitoring.baseline import MAX_CATEGORIES
-from mlops_runtime.monitoring.summary import CategoricalSummary, ColumnSummary, NumericSummary
+from mlops_runtime.monitoring.state.baseline import MAX_CATEGORIES
+from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary, NumericSummary
 
 RNG = np.random.default_rng(11)
 

@@ -7,9 +7,9 @@ import pytest
 import scipy.spatial
 import scipy.stats
 
-from mlops_runtime.monitoring import statistics as st
-from mlops_runtime.monitoring.edges import interpolated_cdf, quantile_edges
-from mlops_runtime.monitoring.special import chi2_tail, kolmogorov_tail, normal_tail
+from mlops_runtime.monitoring.state.edges import interpolated_cdf, quantile_edges
+from mlops_runtime.monitoring.statistics import histograms as st
+from mlops_runtime.monitoring.statistics.special import chi2_tail, kolmogorov_tail, normal_tail
 
 RNG = np.random.default_rng(7)
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from mlops_runtime.monitoring import Baseline, Monitor, compare
-from mlops_runtime.monitoring.verdict import Evidence, judge
+from mlops_runtime.monitoring.statistics.verdict import Evidence, judge
 
 
 def column(values: object) -> pa.Table:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_runtime.monitoring.special import chi2_tail, kolmogorov_tail, normal_tail
+from mlops_runtime.monitoring.statistics.special import chi2_tail, kolmogorov_tail, normal_tail
 
 __all__ = [
     "Bounded",

@@ -16,9 +16,9 @@ import jinja2
 from plotly.offline import get_plotlyjs
 
 from mlops_runtime.core.durable import durable_write
-from mlops_runtime.monitoring.comparison import percent
-from mlops_runtime.monitoring.evidence import plot_bins, write_time
-from mlops_runtime.monitoring.report import ColumnDrift, DriftReport, write_p
+from mlops_runtime.monitoring.report.drift import ColumnDrift, DriftReport, write_p
+from mlops_runtime.monitoring.report.evidence import plot_bins, write_time
+from mlops_runtime.monitoring.statistics.comparison import percent
 
 __all__ = ["render_html"]
 

@@ -11,11 +11,11 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from mlops_runtime.monitoring.comparison import Comparison, compare_summaries, percent
-from mlops_runtime.monitoring.evidence import BinShares, moved_bins
-from mlops_runtime.monitoring.statistics import Bounded
-from mlops_runtime.monitoring.summary import ColumnSummary, NumericSummary
-from mlops_runtime.monitoring.verdict import MIN_ROWS, Verdict, judge
+from mlops_runtime.monitoring.report.evidence import BinShares, moved_bins
+from mlops_runtime.monitoring.state.summary import ColumnSummary, NumericSummary
+from mlops_runtime.monitoring.statistics.comparison import Comparison, compare_summaries, percent
+from mlops_runtime.monitoring.statistics.histograms import Bounded
+from mlops_runtime.monitoring.statistics.verdict import MIN_ROWS, Verdict, judge
 
 __all__ = ["ColumnDrift", "DatasetDrift", "DriftReport", "build_report", "write_p"]
 

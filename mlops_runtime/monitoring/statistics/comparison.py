@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_runtime.monitoring import statistics as st
-from mlops_runtime.monitoring.edges import interpolated_cdf, quantile
-from mlops_runtime.monitoring.summary import CategoricalSummary, ColumnSummary, NumericSummary
-from mlops_runtime.monitoring.verdict import Evidence
+from mlops_runtime.monitoring.state.edges import interpolated_cdf, quantile
+from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary, NumericSummary
+from mlops_runtime.monitoring.statistics import histograms as st
+from mlops_runtime.monitoring.statistics.verdict import Evidence
 
 __all__ = ["Comparison", "compare_summaries", "percent", "reference_scale"]
 

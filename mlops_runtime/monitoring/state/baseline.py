@@ -13,10 +13,10 @@ import pyarrow as pa
 from mlops_runtime import _native
 from mlops_runtime.core.digest import canonical_json
 from mlops_runtime.core.errors import ConfigError, SchemaError, problem
-from mlops_runtime.monitoring.edges import quantile_edges
-from mlops_runtime.monitoring.state import NumericState, entries
-from mlops_runtime.monitoring.summary import CategoricalSummary, ColumnSummary, NumericSummary, summary_from_dict
-from mlops_runtime.monitoring.table import Layout, as_table, is_time, kind_of
+from mlops_runtime.monitoring.state.counting import NumericState, entries
+from mlops_runtime.monitoring.state.edges import quantile_edges
+from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary, NumericSummary, summary_from_dict
+from mlops_runtime.monitoring.state.table import Layout, as_table, is_time, kind_of
 
 __all__ = ["MAX_CATEGORIES", "Baseline"]
 

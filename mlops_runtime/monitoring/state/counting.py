@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlops_runtime import _native
-from mlops_runtime.monitoring.summary import (
+from mlops_runtime.monitoring.state.summary import (
     MAX_EXAMPLES,
     CategoricalSummary,
     ColumnSummary,

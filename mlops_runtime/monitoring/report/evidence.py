@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_runtime.monitoring.edges import interpolated_cdf, quantile
-from mlops_runtime.monitoring.statistics import equal_mass_groups
-from mlops_runtime.monitoring.summary import CategoricalSummary, ColumnSummary, NumericSummary
+from mlops_runtime.monitoring.state.edges import interpolated_cdf, quantile
+from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary, NumericSummary
+from mlops_runtime.monitoring.statistics.histograms import equal_mass_groups
 
 __all__ = ["BinShares", "moved_bins", "plot_bins", "write_time"]
 

@@ -1,0 +1,1 @@
+"""What people and programs read: the drift report, its evidence, its page."""

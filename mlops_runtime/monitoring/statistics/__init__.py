@@ -1,0 +1,1 @@
+"""What the counts say: distances, tests with their own null distributions, and verdicts."""
