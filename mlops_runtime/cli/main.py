@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import json
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 
 from mlops_runtime import __version__
+from mlops_runtime.cli.lazy import Entry, LazyGroup
 from mlops_runtime.core.errors import ConfigError, MlrtError
 
 __all__ = ["cli", "main", "run"]
@@ -22,46 +21,29 @@ __all__ = ["cli", "main", "run"]
 _PACKAGE = Path(__file__).parents[1]
 
 
-class _Entry(NamedTuple):
-    module: str
-    help: str
-
-
 _COMMANDS = {
-    "audit": _Entry("audit", "Verify the audit log and prove an entry is in it."),
-    "bench": _Entry("bench", "Measure this machine and the kernels against named peers."),
-    "data": _Entry("data", "Inspect data sets, check them against a contract, compare them."),
-    "demo": _Entry("demo", "The whole life of a model in one minute."),
-    "deploy": _Entry("deploy", "Canary, promote, roll back a served model."),
-    "doctor": _Entry("doctor", "What this machine has, what is missing, how to install it."),
-    "drift": _Entry("drift", "Compare two data files column by column."),
-    "evaluate": _Entry("evaluate", "Metrics of a bundle on a labelled file."),
-    "features": _Entry("features", "Fit and apply feature programs."),
-    "predict": _Entry("predict", "Score a file with a bundle."),
-    "registry": _Entry("registry", "Versions, aliases and their history."),
-    "serve": _Entry("serve", "Serve bundles over the Open Inference Protocol."),
-    "train": _Entry("train", "From a data file to a model bundle."),
+    "audit": Entry("audit", "Verify the audit log and prove an entry is in it."),
+    "bench": Entry("bench", "Measure this machine and the kernels against named peers."),
+    "data": Entry("data", "Inspect data sets, check them against a contract, compare them."),
+    "demo": Entry("demo", "The whole life of a model in one minute."),
+    "deploy": Entry("deploy", "Canary, promote, roll back a served model."),
+    "doctor": Entry("doctor", "What this machine has, what is missing, how to install it."),
+    "drift": Entry("drift", "Compare two data files column by column."),
+    "evaluate": Entry("evaluate", "Metrics of a bundle on a labelled file."),
+    "features": Entry("features", "Fit and apply feature programs."),
+    "monitor": Entry("monitor", "Windows of live data: count, report, check against rules."),
+    "predict": Entry("predict", "Score a file with a bundle."),
+    "registry": Entry("registry", "Versions, aliases and their history."),
+    "serve": Entry("serve", "Serve bundles over the Open Inference Protocol."),
+    "train": Entry("train", "From a data file to a model bundle."),
 }
 
 
-class _LazyGroup(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        entry = _COMMANDS.get(cmd_name)
-        if entry is None:
-            return None
-        module = importlib.import_module(f"mlops_runtime.cli.{entry.module}")
-        command: click.Command = getattr(module, cmd_name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.help) for name, entry in sorted(_COMMANDS.items())])
-
-
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LazyGroup,
+    entries=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="mlrt")
 def cli() -> None:
     """Train, serve and watch models whose features, model and baseline travel in one bundle.

@@ -68,7 +68,7 @@ def test_a_defect_of_ours_reaches_callers_in_this_process(monkeypatch: pytest.Mo
 _WITH_A_DEFECT = (  # a command whose module cannot be used is the one defect that needs no patched code
     "import sys\n"
     "from mlops_runtime.cli import main as entry\n"
-    "entry._COMMANDS['broken'] = entry._Entry('missing_module', 'fails')\n"
+    "entry._COMMANDS['broken'] = entry.Entry('missing_module', 'fails')\n"
     "entry.main(['broken', *sys.argv[1:]])\n"
 )
 
