@@ -81,7 +81,7 @@ def test_a_defect_of_ours_is_one_line_and_its_traceback_is_in_the_debug_log(leve
     assert done.returncode == 1
     assert json.loads(done.stdout)["error"]["type"] == "InternalError"
     last = done.stderr.splitlines()[-1]
-    assert re.match(r"internal error: ModuleNotFoundError: .* \(at cli/main.py, line \d+\) — set MLRT_LOG_LEVEL", last)
+    assert re.match(r"internal error: ModuleNotFoundError: .* \(at cli/lazy.py, line \d+\) — set MLRT_LOG_LEVEL", last)
     assert ("Traceback" in done.stderr) == (level == "DEBUG")
     assert level == "DEBUG" or done.stderr.count("\n") == 1
 
