@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_runtime.core.errors import IntegrityError, problem
+from mlops_runtime.monitoring.performance.metrics import BinaryStatistics, MulticlassStatistics, RegressionStatistics
 from mlops_runtime.registry import Scorer
-from mlops_runtime.training.metrics import BinaryStatistics, MulticlassStatistics, RegressionStatistics
 from mlops_runtime.training.models import ModelKind, Problem, Samples, fit_model
 
 __all__ = ["EXPORT_TOLERANCE", "Candidate", "fit_candidate"]

@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 
 from mlops_runtime.core.errors import EmptyInputError, problem
 from mlops_runtime.data import DataPath, Dataset, read_dataset
-from mlops_runtime.registry import Model
-from mlops_runtime.training.labels import match_labels
-from mlops_runtime.training.metrics import (
+from mlops_runtime.monitoring.performance.metrics import (
     BinaryStatistics,
     Groups,
     Interval,
@@ -27,6 +25,8 @@ from mlops_runtime.training.metrics import (
     read_groups,
     regression_groups,
 )
+from mlops_runtime.registry import Model
+from mlops_runtime.training.labels import match_labels
 from mlops_runtime.training.models.base import Task
 from mlops_runtime.training.target import read_labels, read_numbers
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mlops_runtime.core.clock import monotonic_s
 from mlops_runtime.monitoring import Baseline
+from mlops_runtime.monitoring.performance.metrics import Interval, choose_threshold, read_groups
 from mlops_runtime.registry import Bundle, BundleContents, Scorer, write_bundle
 from mlops_runtime.training.candidates import Candidate, fit_candidate
 from mlops_runtime.training.card import write_card
@@ -20,7 +21,6 @@ from mlops_runtime.training.config import TrainConfig
 from mlops_runtime.training.evaluation import Evaluation, Judged, judge
 from mlops_runtime.training.gates import GateReport, check_gates, default_gates
 from mlops_runtime.training.lineage import training_edges, training_facts
-from mlops_runtime.training.metrics import Interval, choose_threshold, read_groups
 from mlops_runtime.training.models import ModelKind, kinds_to_try
 from mlops_runtime.training.outcome import Outcome
 from mlops_runtime.training.prepare import Prepared, prepare

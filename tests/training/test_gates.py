@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mlops_runtime.core.errors import ConfigError
+from mlops_runtime.monitoring.performance.metrics import Interval
 from mlops_runtime.training import Evaluation, Gate, check_gates, load_gates
 from mlops_runtime.training.gates import default_gates
-from mlops_runtime.training.metrics import Interval
 
 
 def evaluation() -> Evaluation:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_runtime.training.metrics.calibration import Calibration
-from mlops_runtime.training.metrics.ranking import Ranking
-from mlops_runtime.training.metrics.sums import ratio, weighted_sum
+from mlops_runtime.monitoring.performance.metrics.calibration import Calibration
+from mlops_runtime.monitoring.performance.metrics.ranking import Ranking
+from mlops_runtime.monitoring.performance.metrics.sums import ratio, weighted_sum
 
 __all__ = ["PROBABILITY_FLOOR", "BinaryStatistics", "choose_threshold"]
 

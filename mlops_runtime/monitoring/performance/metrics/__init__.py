@@ -3,10 +3,10 @@
 Each metric takes rows with weights: a bootstrap resample is nothing but integer weights, so intervals cost no sorting.
 """
 
-from mlops_runtime.training.metrics.binary import BinaryStatistics, choose_threshold
-from mlops_runtime.training.metrics.bootstrap import Statistics, intervals
-from mlops_runtime.training.metrics.calibration import calibration_table
-from mlops_runtime.training.metrics.groups import (
+from mlops_runtime.monitoring.performance.metrics.binary import BinaryStatistics, choose_threshold
+from mlops_runtime.monitoring.performance.metrics.bootstrap import Statistics, intervals
+from mlops_runtime.monitoring.performance.metrics.calibration import calibration_table
+from mlops_runtime.monitoring.performance.metrics.groups import (
     MINIMUM_GROUP_ROWS,
     Groups,
     binary_groups,
@@ -14,9 +14,9 @@ from mlops_runtime.training.metrics.groups import (
     read_groups,
     regression_groups,
 )
-from mlops_runtime.training.metrics.interval import Interval
-from mlops_runtime.training.metrics.multiclass import MulticlassStatistics
-from mlops_runtime.training.metrics.regression import RegressionStatistics
+from mlops_runtime.monitoring.performance.metrics.interval import Interval
+from mlops_runtime.monitoring.performance.metrics.multiclass import MulticlassStatistics
+from mlops_runtime.monitoring.performance.metrics.regression import RegressionStatistics
 
 __all__ = [
     "MINIMUM_GROUP_ROWS",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_runtime.training.metrics.sums import ratio, weighted_sum
+from mlops_runtime.monitoring.performance.metrics.sums import ratio, weighted_sum
 
 __all__ = ["RegressionStatistics"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_runtime.training.metrics.binary import PROBABILITY_FLOOR
-from mlops_runtime.training.metrics.calibration import Calibration
-from mlops_runtime.training.metrics.ranking import Ranking
-from mlops_runtime.training.metrics.sums import ratio, weighted_sum
+from mlops_runtime.monitoring.performance.metrics.binary import PROBABILITY_FLOOR
+from mlops_runtime.monitoring.performance.metrics.calibration import Calibration
+from mlops_runtime.monitoring.performance.metrics.ranking import Ranking
+from mlops_runtime.monitoring.performance.metrics.sums import ratio, weighted_sum
 
 __all__ = ["MulticlassStatistics"]
 

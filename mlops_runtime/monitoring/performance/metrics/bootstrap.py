@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_runtime.training.metrics.interval import Interval, finite
+from mlops_runtime.monitoring.performance.metrics.interval import Interval, finite
 
 __all__ = ["Statistics", "intervals"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
-from mlops_runtime.training.metrics import BinaryStatistics, choose_threshold, intervals
+from mlops_runtime.monitoring.performance.metrics import BinaryStatistics, choose_threshold, intervals
 
 
 def tied_scores(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

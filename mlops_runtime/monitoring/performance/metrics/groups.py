@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlops_runtime.training.metrics.binary import BinaryStatistics
-from mlops_runtime.training.metrics.interval import finite
-from mlops_runtime.training.metrics.multiclass import MulticlassStatistics
-from mlops_runtime.training.metrics.regression import RegressionStatistics
-from mlops_runtime.training.metrics.sums import ratio
+from mlops_runtime.monitoring.performance.metrics.binary import BinaryStatistics
+from mlops_runtime.monitoring.performance.metrics.interval import finite
+from mlops_runtime.monitoring.performance.metrics.multiclass import MulticlassStatistics
+from mlops_runtime.monitoring.performance.metrics.regression import RegressionStatistics
+from mlops_runtime.monitoring.performance.metrics.sums import ratio
 
 __all__ = ["MINIMUM_GROUP_ROWS", "Groups", "binary_groups", "multiclass_groups", "read_groups", "regression_groups"]
 

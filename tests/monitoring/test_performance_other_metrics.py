@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn import metrics as oracle
 
-from mlops_runtime.training.metrics import (
+from mlops_runtime.monitoring.performance.metrics import (
     MulticlassStatistics,
     RegressionStatistics,
     binary_groups,
