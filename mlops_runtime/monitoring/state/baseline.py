@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import numpy as np
-import pyarrow as pa
-
-from mlops_runtime import _native
 from mlops_runtime.core.digest import canonical_json
 from mlops_runtime.core.errors import ConfigError, SchemaError, problem
-from mlops_runtime.monitoring.state.counting import NumericState, entries
-from mlops_runtime.monitoring.state.edges import quantile_edges
-from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary, NumericSummary, summary_from_dict
-from mlops_runtime.monitoring.state.table import Layout, as_table, is_time, kind_of
+from mlops_runtime.monitoring.state.fitting import fit_columns
+from mlops_runtime.monitoring.state.summary import ColumnSummary, summary_from_dict
 
-__all__ = ["MAX_CATEGORIES", "Baseline"]
+__all__ = ["Baseline"]
 
 FORMAT_VERSION = 1
-MAX_CATEGORIES = 65_536
 _FILE = "baseline.json"
 
 
@@ -46,29 +39,22 @@ class Baseline:
         return max((summary.rows for summary in self.columns.values()), default=0)
 
     @classmethod
-    def fit(cls, table: pa.Table, *, bins: int = 256) -> Baseline:
-        """Fit on a reference table (any Arrow-able object).
+    def fit(cls, data: object, *, bins: int = 256) -> Baseline:
+        """Fit on reference data: any Arrow-able object, or batches of any number of rows (a list, a streaming source).
 
-        bins: quantile bins of numeric columns; edges come from a sample of 65,536 values, counts from all.
-        Raises ConfigError for fewer than 2 bins or more than 65,000.
+        bins: quantile bins of numeric columns; counts are of all rows, however the edges were found. Batches are
+        iterated once, and once more when their first rows are no picture of the whole (see `fitting`): an iterator,
+        which cannot be, is refused. Memory does not grow with the rows, only with distinct texts.
+        Raises ConfigError for fewer than 2 bins or more than 65,000, and for an iterator; EmptyInputError for no batch.
 
+        >>> import pyarrow as pa
         >>> Baseline.fit(pa.table({"x": [1.0, 2.0, None]})).columns["x"].missing
         1
         """
         if not 2 <= bins <= 65_000:
             raise ConfigError(f"Baseline.fit: expected 2 <= bins <= 65000, got {bins} — the default is 256")
-        reference = as_table(table)
-        found = {name: kind_of(reference.schema.field(name).type) for name in reference.column_names}
-        kinds = {name: kind for name, kind in found.items() if kind is not None}
-        layout = Layout.of(reference.schema, kinds)
-        view = layout.view(reference)
-        columns = {
-            name: _fit_numeric(view, column, bins, is_time=is_time(reference.schema.field(name).type))
-            if kinds[name] == "numeric"
-            else _fit_categorical(view, column)
-            for column, name in enumerate(layout.names)
-        }
-        return cls(columns, tuple(name for name, kind in found.items() if kind is None))
+        fitted = fit_columns(_batches(data), bins=bins)
+        return cls(fitted.columns, fitted.skipped)
 
     def to_files(self) -> dict[str, bytes]:
         """Return the files a bundle stores; the same baseline gives the same bytes."""
@@ -89,34 +75,17 @@ class Baseline:
         return cls(columns, document.skipped)
 
 
-def _fit_numeric(view: _native.ArrowTable, column: int, bins: int, *, is_time: bool) -> NumericSummary:
-    """Two passes: a sample for the edges and the exact extremes, then the counts."""
-    sample, moments = _native.QuantileSample(), _native.Moments()
-    sample.update(view, column, 0)
-    moments.update(view, column)
-    edges = quantile_edges(sample.sorted_values(), moments.minimum, moments.maximum, bins=bins)
-    zeros = np.zeros(len(edges) + 1, np.int64)
-    state = NumericState(NumericSummary(0, 0, 0, 0, edges, zeros, np.nan, np.nan, 0, 0, is_time))
-    state.update(view, column)
-    return state.summary()
-
-
-def _fit_categorical(view: _native.ArrowTable, column: int) -> CategoricalSummary:
-    counter = _native.VocabularyCounter()
-    counter.update(view, column)
-    values, counts = entries(counter)
-    return CategoricalSummary(
-        rows=view.num_rows,
-        missing=counter.missing,
-        categories=tuple(values[:MAX_CATEGORIES].to_pylist()),
-        counts=counts[:MAX_CATEGORIES].copy(),
-        other=int(counts[MAX_CATEGORIES:].sum()),
-        new=0,
-        new_examples=(),
-        truncated=len(counts) > MAX_CATEGORIES,
-        singletons=int((counts == 1).sum()),
-        doubletons=int((counts == 2).sum()),
-    )
+def _batches(data: object) -> Iterable[object]:
+    """Return what can be iterated again and again."""
+    if hasattr(data, "__arrow_c_stream__") or not isinstance(data, Iterable):
+        return [data]
+    if isinstance(data, Iterator):
+        got = f"an iterator ({type(data).__name__})"
+        next_step = "pass a list, or an object whose __iter__ starts anew"
+        raise ConfigError(
+            problem(expected="batches that can be read again", got=got, where="Baseline.fit", next_step=next_step)
+        )
+    return data
 
 
 class _Document(NamedTuple):

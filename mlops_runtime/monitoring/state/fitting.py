@@ -1,0 +1,191 @@
+"""Fitting a baseline in one pass over data of any size: edges from its first rows, counts of every row.
+
+Any edges give valid statistics; quantiles of the reference give good ones. So a numeric column is cut at the quantiles
+of its first rows, its exact extremes are added at the end, and every row is counted over that. Only when the first rows
+were no picture of the whole (sorted data, a column that was empty at first), which shows in a bin that holds too much,
+are such columns counted once more, over the quantiles of a sample of all rows, which the first pass kept.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mlops_runtime import _native
+from mlops_runtime.core.errors import EmptyInputError, SchemaError, problem
+from mlops_runtime.monitoring.state.counting import NumericState, entries
+from mlops_runtime.monitoring.state.edges import quantile_edges
+from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary, NumericSummary
+from mlops_runtime.monitoring.state.table import Layout, as_table, is_time, kind_of
+
+__all__ = ["MAX_CATEGORIES", "Fitted", "fit_columns"]
+
+F64 = NDArray[np.float64]
+
+MAX_CATEGORIES = 65_536
+_SAMPLE_ROWS = 65_536
+_SAMPLE_VALUES = 1 << 20  # over all columns: what is held at once stays in the megabytes, however wide the table
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What came of a fit: a summary a column, and the columns whose type is not monitored."""
+
+    columns: dict[str, ColumnSummary]
+    skipped: tuple[str, ...]
+
+
+def fit_columns(batches: Iterable[object], *, bins: int) -> Fitted:
+    """Summarise Arrow-able batches of one schema; see `Baseline.fit`.
+
+    batches: iterated once, or twice when the first rows are no picture of the whole. The summaries do not depend on how
+    the rows are cut into batches. Raises EmptyInputError for no batch, SchemaError when the batches' schemas differ.
+    """
+    tables = _alike(batches)
+    first = next(tables, None)
+    if first is None:
+        raise EmptyInputError("Baseline.fit: expected at least one batch, got none — check what the data is read from")
+    found = {field.name: kind_of(field.type) for field in first.schema}
+    layout = Layout.of(first.schema, {name: kind for name, kind in found.items() if kind is not None})
+    head_rows = min(_SAMPLE_ROWS, max(_SAMPLE_VALUES // max(len(layout.names), 1), 1024))
+    head, tables = _head(itertools.chain([first], tables), head_rows)
+    view = layout.view(head)
+    fits: dict[str, _NumericFit | _CategoricalFit] = {}
+    for column, name in enumerate(layout.names):
+        if found[name] == "numeric":
+            edges = _edges_of(view, column, bins)
+            fits[name] = _NumericFit(edges, bins, head_rows, is_time=is_time(first.schema.field(name).type))
+        else:
+            fits[name] = _CategoricalFit()
+    _count(tables, layout, fits)
+    columns = {name: fit.summary() for name, fit in fits.items()}
+    columns |= _fit_again(batches, layout, {n: f for n, f in fits.items() if isinstance(f, _NumericFit) and f.is_poor})
+    return Fitted(columns, tuple(name for name, kind in found.items() if kind is None))
+
+
+def _fit_again(batches: Iterable[object], layout: Layout, poor: dict[str, _NumericFit]) -> dict[str, ColumnSummary]:
+    """Count the columns whose first edges were poor over better ones."""
+    if not poor:
+        return {}
+    again = {name: fit.with_edges_of_all() for name, fit in poor.items()}
+    places = {place: name for place, name in enumerate(layout.names) if name in again}
+    conversions = [layout.conversions.get(place, ()) for place in places]
+    narrow = Layout(tuple(places.values()), {place: steps for place, steps in enumerate(conversions) if steps})
+    _count(_alike(batches), narrow, again)
+    return {name: fit.summary() for name, fit in again.items()}
+
+
+def _count(tables: Iterable[pa.Table], layout: Layout, fits: Mapping[str, _NumericFit | _CategoricalFit]) -> None:
+    row = 0
+    for table in tables:
+        view = layout.view(table)
+        for column, name in enumerate(layout.names):
+            fits[name].update(view, column, row)
+        row += table.num_rows
+
+
+def _alike(batches: Iterable[object]) -> Iterator[pa.Table]:
+    """Yield the batches as tables. SchemaError when one has another schema than the first."""
+    schema: pa.Schema | None = None
+    for batch in batches:
+        table = as_table(batch)
+        if schema is not None and not table.schema.equals(schema):
+            expected, got = (", ".join(f"{field.name} {field.type}" for field in one) for one in (schema, table.schema))
+            next_step = "cast the batches to one schema"
+            raise SchemaError(problem(expected=expected, got=got, where="Baseline.fit, a batch", next_step=next_step))
+        schema = table.schema
+        yield table
+
+
+def _head(tables: Iterator[pa.Table], rows: int) -> tuple[pa.Table, Iterator[pa.Table]]:
+    """Return the first rows, and all tables again."""
+    taken: list[pa.Table] = []
+    while sum(table.num_rows for table in taken) < rows:
+        table = next(tables, None)
+        if table is None:
+            break
+        taken.append(table)
+    head = taken[0] if len(taken) == 1 else pa.concat_tables(taken).unify_dictionaries()
+    return head.slice(0, rows), itertools.chain(taken, tables)
+
+
+def _edges_of(view: _native.ArrowTable, column: int, bins: int) -> F64:
+    sample, moments = _native.QuantileSample(max(view.num_rows, 1)), _native.Moments()
+    sample.update(view, column, 0)
+    moments.update(view, column)
+    return quantile_edges(sample.sorted_values(), moments.minimum, moments.maximum, bins=bins)
+
+
+class _NumericFit:
+    """Counts of a numeric column over given edges, and a sample of all its values."""
+
+    def __init__(self, edges: F64, bins: int, sampled: int, *, is_time: bool) -> None:
+        zeros = np.zeros(len(edges) + 1, np.int64)
+        self._state = NumericState(NumericSummary(0, 0, 0, 0, edges, zeros, np.nan, np.nan, 0, 0, is_time))
+        self._sample = _native.QuantileSample(sampled)
+        self._bins, self._sampled, self._is_time = bins, sampled, is_time
+
+    def update(self, view: _native.ArrowTable, column: int, first_row: int) -> None:
+        self._state.update(view, column)
+        self._sample.update(view, column, first_row)
+
+    def summary(self) -> NumericSummary:
+        return _with_extremes(self._state.summary())
+
+    @property
+    def is_poor(self) -> bool:
+        """Whether a bin of more than one value holds twice its share and more than sampling explains."""
+        counted = self._state.summary()
+        together = np.append(np.append(True, np.nextafter(counted.edges[:-1], np.inf) < counted.edges[1:]), True)
+        limit = counted.finite * (2.0 / self._bins + 16.0 / self._sampled)
+        return counted.rows > self._sampled and bool((counted.counts[together] > limit).any())
+
+    def with_edges_of_all(self) -> _NumericFit:
+        counted = self._state.summary()
+        edges = quantile_edges(self._sample.sorted_values(), counted.minimum, counted.maximum, bins=self._bins)
+        return _NumericFit(edges, self._bins, self._sampled, is_time=self._is_time)
+
+
+def _with_extremes(counted: NumericSummary) -> NumericSummary:
+    """Close the open ends: values beyond the edges move into bins that end at the exact extremes."""
+    if counted.finite == 0:
+        return counted
+    edges, counts = counted.edges, counted.counts
+    with np.errstate(over="ignore"):  # below the most negative float there is none
+        below = np.nextafter(counted.minimum, -np.inf)
+    if counts[0] and np.isfinite(below):
+        edges, counts = np.append(below, edges), np.append(0, counts)
+    if counts[-1]:
+        edges, counts = np.append(edges, counted.maximum), np.append(counts, 0)
+    return replace(counted, edges=edges, counts=counts)
+
+
+class _CategoricalFit:
+    """Exact counts of a string column."""
+
+    def __init__(self) -> None:
+        self._counter, self._rows = _native.VocabularyCounter(), 0
+
+    def update(self, view: _native.ArrowTable, column: int, _first_row: int) -> None:
+        self._counter.update(view, column)
+        self._rows += view.num_rows
+
+    def summary(self) -> CategoricalSummary:
+        values, counts = entries(self._counter)
+        return CategoricalSummary(
+            rows=self._rows,
+            missing=self._counter.missing,
+            categories=tuple(values[:MAX_CATEGORIES].to_pylist()),
+            counts=counts[:MAX_CATEGORIES].copy(),
+            other=int(counts[MAX_CATEGORIES:].sum()),
+            new=0,
+            new_examples=(),
+            truncated=len(counts) > MAX_CATEGORIES,
+            singletons=int((counts == 1).sum()),
+            doubletons=int((counts == 2).sum()),
+        )
