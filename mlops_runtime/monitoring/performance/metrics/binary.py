@@ -21,31 +21,32 @@ class BinaryStatistics:
 
     positive: bool[N], the row is of the positive class. probability: float[N], of the positive class.
     threshold: a row is called positive when its probability is at least this.
+    log_losses, squares: float64[N], each row's part of the log loss and of the Brier score.
     """
 
     def __init__(self, positive: NDArray[np.bool_], probability: NDArray[np.floating], threshold: float) -> None:
         self.rows = len(positive)
         self._positive = positive
         self._called = probability.astype(np.float64) >= threshold
-        self._ranking = Ranking(probability, positive)
+        self.ranking = Ranking(probability, positive)
         self._probability = probability.astype(np.float64)
         clipped = np.clip(self._probability, PROBABILITY_FLOOR, 1.0 - PROBABILITY_FLOOR)
-        self._log_losses = -np.log(np.where(positive, clipped, 1.0 - clipped))
+        self.log_losses = -np.log(np.where(positive, clipped, 1.0 - clipped))
         self._outcome = positive.astype(np.float64)
-        self._squares = (self._probability - self._outcome) ** 2
-        self._calibration = Calibration(self._probability, self._outcome)
+        self.squares = (self._probability - self._outcome) ** 2
+        self.calibration = Calibration(self._probability, self._outcome)
 
     def measure(self, weights: NDArray[np.float64]) -> dict[str, float]:
         """Return every metric under the weights; NaN where it is undefined."""
         total = float(weights.sum())
-        auc, average_precision = self._ranking.areas(weights)
+        auc, average_precision = self.ranking.areas(weights)
         (true_negative, false_positive), (false_negative, true_positive) = self.confusion(weights)
         return {
             "roc_auc": auc,
             "average_precision": average_precision,
-            "log_loss": ratio(weighted_sum(self._log_losses, weights), total),
-            "brier": ratio(weighted_sum(self._squares, weights), total),
-            "ece": self._calibration.error(weights),
+            "log_loss": ratio(weighted_sum(self.log_losses, weights), total),
+            "brier": ratio(weighted_sum(self.squares, weights), total),
+            "ece": self.calibration.error(weights),
             "accuracy": ratio(true_positive + true_negative, total),
             "precision": ratio(true_positive, true_positive + false_positive),
             "recall": ratio(true_positive, true_positive + false_negative),
@@ -54,7 +55,7 @@ class BinaryStatistics:
 
     def noise(self, weights: NDArray[np.float64]) -> dict[str, float]:
         """Return the noise of the metrics that are a sum of absolute values."""
-        return {"ece": self._calibration.noise(weights)}
+        return {"ece": self.calibration.noise(weights)}
 
     def confusion(self, weights: NDArray[np.float64]) -> list[list[float]]:
         """Return [[true negative, false positive], [false negative, true positive]] as sums of weights."""

@@ -27,6 +27,7 @@ class Calibration:
     def __init__(self, confidence: NDArray[np.float64], correct: NDArray[np.float64]) -> None:
         self._bins = _confidence_bins(confidence)
         self._surplus = correct - confidence
+        self._expected_squares = confidence * (1.0 - confidence)
         self._unweighted = self._gaps(np.ones(len(confidence)))
 
     def error(self, weights: NDArray[np.float64]) -> float:
@@ -36,6 +37,17 @@ class Calibration:
     def noise(self, weights: NDArray[np.float64]) -> float:
         """Return the sum over bins of how far the gap under the weights is from the unweighted one."""
         return float(np.abs(self._gaps(weights) - self._unweighted).sum())
+
+    def gap_errors(self) -> NDArray[np.float64]:
+        """Return the standard error of each bin's unweighted gap: as observed, or as calibrated scores would have it.
+
+        The larger of the two, since the few rows of a bin may all have had the same outcome.
+        """
+        rows = max(1, len(self._bins))
+        observed = np.bincount(self._bins, self._surplus**2, BINS) / rows - self._unweighted**2
+        expected = np.bincount(self._bins, self._expected_squares, BINS) / rows
+        errors: NDArray[np.float64] = np.sqrt(np.maximum(observed, expected) / rows)
+        return errors
 
     def _gaps(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return each bin's part of the mean surplus of truth over confidence."""

@@ -17,6 +17,7 @@ class MulticlassStatistics:
     """Log loss (nats), accuracy, macro F1, macro one-versus-rest ROC AUC, and ECE of the chosen class.
 
     target: int[N], the class index. probability: float[N, K].
+    log_losses, correct: float64[N], each row's part of the log loss and of the accuracy.
     """
 
     def __init__(self, target: NDArray[np.intp], probability: NDArray[np.floating]) -> None:
@@ -24,11 +25,11 @@ class MulticlassStatistics:
         chosen = probability.argmax(axis=1)
         exact = probability.astype(np.float64)
         each = np.arange(self.rows)
-        self._log_losses = -np.log(np.clip(exact[each, target], PROBABILITY_FLOOR, 1.0))
+        self.log_losses = -np.log(np.clip(exact[each, target], PROBABILITY_FLOOR, 1.0))
         self._cells = target * self._classes + chosen
         self._rankings = [Ranking(probability[:, k], target == k) for k in range(self._classes)]
-        self._correct = (chosen == target).astype(np.float64)
-        self._calibration = Calibration(exact[each, chosen], self._correct)
+        self.correct = (chosen == target).astype(np.float64)
+        self.calibration = Calibration(exact[each, chosen], self.correct)
 
     def measure(self, weights: NDArray[np.float64]) -> dict[str, float]:
         """Return every metric under the weights; a class without rows is left out of the macro means."""
@@ -39,16 +40,16 @@ class MulticlassStatistics:
         areas = [ranking.areas(weights)[0] for ranking in self._rankings]
         defined = [area for area in areas if area == area]  # NaN: the class, or all others, drew no row
         return {
-            "log_loss": ratio(weighted_sum(self._log_losses, weights), total),
-            "accuracy": ratio(weighted_sum(self._correct, weights), total),
+            "log_loss": ratio(weighted_sum(self.log_losses, weights), total),
+            "accuracy": ratio(weighted_sum(self.correct, weights), total),
             "macro_f1": ratio(float(f1.sum()), len(f1)),
             "roc_auc_ovr": ratio(sum(defined), len(defined)),
-            "ece": self._calibration.error(weights),
+            "ece": self.calibration.error(weights),
         }
 
     def noise(self, weights: NDArray[np.float64]) -> dict[str, float]:
         """Return the noise of the metrics that are a sum of absolute values."""
-        return {"ece": self._calibration.noise(weights)}
+        return {"ece": self.calibration.noise(weights)}
 
     def confusion(self, weights: NDArray[np.float64]) -> list[list[float]]:
         """Return sums of weights; rows are true classes, columns the chosen ones."""

@@ -39,3 +39,21 @@ class Ranking:
         flagged = found + false_alarms
         precision = np.divide(found, flagged, out=np.zeros_like(found), where=flagged > 0)
         return float(auc), weighted_sum(gained, precision) / float(positives)
+
+    def auc_variance(self) -> float:
+        """Return the variance of the unweighted ROC AUC; NaN with fewer than two rows of a class.
+
+        Source: DeLong, DeLong, Clarke-Pearson, Biometrics 44 (1988): the variances of each positive row's share of
+        negatives below it, and of each negative row's share of positives above it, ties counting half.
+        """
+        of_positives = self._positive.astype(np.float64)
+        if min(positives := float(of_positives.sum()), negatives := len(of_positives) - positives) < 2:
+            return float("nan")
+        gained = np.add.reduceat(of_positives, self._steps)
+        wrong = np.add.reduceat(1.0 - of_positives, self._steps)
+        below = (negatives - np.cumsum(wrong) + 0.5 * wrong) / negatives
+        above = (np.cumsum(gained) - 0.5 * gained) / positives
+        auc = weighted_sum(below, gained) / positives
+        of_each_positive = weighted_sum((below - auc) ** 2, gained) / (positives - 1)
+        of_each_negative = weighted_sum((above - auc) ** 2, wrong) / (negatives - 1)
+        return of_each_positive / positives + of_each_negative / negatives
