@@ -39,8 +39,8 @@ class YamlDocument(Strict):
     'hello: world\\n'
     >>> Greeting.from_yaml("hello: 7", where="greeting.yaml")
     Traceback (most recent call last):
-    mlops_runtime.core.errors.ConfigError: greeting.yaml: expected `hello:` with a name, got hello: Input should be a
-    valid string — say hello
+    mlops_runtime.core.errors.ConfigError: greeting.yaml: expected `hello:` with a name, got line 1, hello: Input
+    should be a valid string — say hello
     """
 
     _form: ClassVar[str]
@@ -67,7 +67,8 @@ class YamlDocument(Strict):
             got = " ".join(str(error).split())
         except ValidationError as error:
             first = error.errors()[0]
-            got = f"{cls.place(first['loc'], values)}: {first['msg'].removeprefix('Value error, ')}"
+            place = f"line {_line(text, first['loc'])}, {cls.place(first['loc'], values)}"
+            got = f"{place}: {first['msg'].removeprefix('Value error, ')}"
         except ValueError as error:  # a date that does not exist
             got = str(error)
         raise ConfigError(problem(expected=cls._form, got=got, where=where, next_step=cls._next_step))
@@ -102,6 +103,21 @@ class _Loader(yaml.SafeLoader):
             if any(name.value == earlier.value for earlier in names[:place]):
                 raise yaml.constructor.ConstructorError(None, None, f"{name.value!r} is given twice", name.start_mark)
         return super().construct_mapping(node, deep)
+
+
+def _line(text: str, location: tuple[int | str, ...]) -> int:
+    """Return the line, from 1, of the entry at pydantic's `location`, or of the nearest one around it."""
+    node = yaml.compose(text, _Loader)
+    line = node.start_mark.line if node is not None else 0
+    for step in location:
+        if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            line = node.start_mark.line
+        elif isinstance(node, yaml.MappingNode):
+            found = [pair for pair in node.value if pair[0].value == step]
+            if found:
+                line, node = found[0][0].start_mark.line, found[0][1]
+    return line + 1
 
 
 def _as_tuple(value: Any) -> Any:
