@@ -1,4 +1,4 @@
-"""`mlrt drift`: compare two data files column by column."""
+"""`mlrt drift`: compare two data sets of any size column by column."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import pyarrow as pa
 from rich.console import Console
 
-from mlops_runtime.cli.output import emit, json_option
-from mlops_runtime.core.errors import DataError
-from mlops_runtime.data import DataPath, Dataset, conform, read_dataset, short_name
-from mlops_runtime.monitoring import DriftReport, compare
+from mlops_runtime.cli.current import Current, open_current
+from mlops_runtime.cli.output import emit, json_option, stage_progress
+from mlops_runtime.cli.reference import Batches, Progress, open_reference
+from mlops_runtime.core.errors import SchemaError
+from mlops_runtime.data import short_name
+from mlops_runtime.monitoring import DriftReport, Monitor
+from mlops_runtime.monitoring.report.drift import build_report
 
 __all__ = ["drift"]
 
@@ -33,12 +35,14 @@ def drift(
 ) -> int:
     """Compare the data CURRENT with REFERENCE column by column.
 
-    Each is a file, a folder, a glob in quotes or a URL of CSV, Parquet or Arrow.
+    Each is a file, a folder, a glob in quotes or a URL of CSV, Parquet or Arrow, of any size: read once, in batches.
+    REFERENCE may also be a bundle or a file that `mlrt monitor fit` wrote.
 
     A column has drifted when the change is significant and large enough to matter: distribution, missing and infinite
     shares, new categories. Exit code 0 either way, unless --fail-on-drift is given.
     """
-    report = compare_files(reference, current, columns=columns.split(",") if columns else None)
+    with stage_progress("drift") as progress:
+        report = compare_data(reference, current, columns=columns.split(",") if columns else None, progress=progress)
     if html_path is not None:
         from mlops_runtime.monitoring.report.html import render_html
 
@@ -56,30 +60,27 @@ def drift(
     return _DRIFTED_EXIT_CODE if fail_on_drift and report.dataset.drifted else 0
 
 
-def compare_files(reference: DataPath, current: DataPath, *, columns: Sequence[str] | None = None) -> DriftReport:
-    """Read both data sets, the current one by the reference's schema, and compare them.
+def compare_data(reference: str, current: str, *, columns: Sequence[str] | None, progress: Progress) -> DriftReport:
+    """Read both data sets batch by batch, the current one by the reference's kinds, and compare them.
 
     Columns of the current one that are missing, extra, or unreadable as the reference's kind become notes.
     """
-    before = read_dataset(reference, columns=columns)
-    now = read_dataset(current)
-    table, notes = _readable(now, before, where=str(current), extra=columns is None)
-    report = compare(before.table, table)
-    notes = tuple(dict.fromkeys((*report.notes, *before.notes, *now.notes, *notes)))
-    return DriftReport(report.dataset, report.columns, notes)
+    before = open_reference(reference, columns=columns, progress=progress)
+    now = open_current([current], before)
+    try:
+        monitor = _count(now, progress)
+    except SchemaError:
+        readable = now.without_unreadable()
+        if readable is now:
+            raise
+        now = readable
+        monitor = _count(now, progress)
+    notes = dict.fromkeys((*before.notes, *now.source.notes, *now.notes))
+    return build_report(now.reference.baseline.columns, monitor.summaries(), rows=monitor.rows, notes=tuple(notes))
 
 
-def _readable(now: Dataset, before: Dataset, *, where: str, extra: bool) -> tuple[pa.Table, tuple[str, ...]]:
-    """Return the current table by the reference's schema, without the columns that cannot be read so."""
-    columns: dict[str, pa.ChunkedArray] = {}
-    notes = []
-    for name in now.table.column_names:
-        if name not in before.schema.names:
-            if extra:
-                columns[name] = now.table.column(name)
-            continue
-        try:
-            columns[name] = conform(now.table, before.schema.select([name]), where=where).column(0)
-        except DataError as error:
-            notes.append(str(error))
-    return pa.table(columns), tuple(notes)
+def _count(current: Current, progress: Progress) -> Monitor:
+    monitor = Monitor(current.reference.baseline)
+    for table in Batches(current.source, progress, "current", start=0.5):
+        monitor.update(table)
+    return monitor

@@ -1,0 +1,95 @@
+"""What live data is compared with, a model's bundle, a stored baseline or data, and how live data is read by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from mlops_runtime.cli.bundles import open_bundle
+from mlops_runtime.cli.streaming import watched
+from mlops_runtime.core.blob import read_regular
+from mlops_runtime.data import Column, ColumnKind, Schema, Source, open_source
+from mlops_runtime.monitoring import Baseline
+from mlops_runtime.monitoring.state.summary import ColumnSummary, NumericSummary
+
+__all__ = ["BASELINE_FILE", "Batches", "Reference", "fit_reference", "open_reference", "stored_reference"]
+
+BASELINE_FILE = "baseline.json"
+_LIMIT_BYTES = 1 << 28
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A baseline, the kinds and rules by which live data is read, and notes on the data it was fitted on, if any.
+
+    scores: columns that a model adds to its inputs; data without them is complete all the same.
+    """
+
+    baseline: Baseline
+    schema: Schema
+    notes: tuple[str, ...] = ()
+    scores: frozenset[str] = frozenset()
+
+    def select(self, columns: Iterable[str]) -> Reference:
+        """Return the reference of fewer columns. Raises SchemaError for one it lacks."""
+        kept = self.schema.select(columns)
+        chosen = {name: self.baseline.columns[name] for name in kept.names if name in self.baseline.columns}
+        return replace(self, baseline=Baseline(chosen, self.baseline.skipped), schema=kept)
+
+
+class Batches:
+    """The tables of a source, iterated as often as wanted, with a bar that moves between two fractions of the whole."""
+
+    def __init__(self, source: Source, progress: Progress, stage: str, *, start: float = 0.0, end: float = 1.0) -> None:
+        self._source, self._progress, self._stage = source, progress, stage
+        self._start, self._end = start, end
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        stream = watched(self._source, self._progress, self._stage, start=self._start, end=self._end)
+        return (batch.table for batch in stream)
+
+
+def open_reference(path: str, *, columns: Sequence[str] | None, progress: Progress) -> Reference:
+    """Return what `path` holds: a bundle (directory, or NAME@VERSION), a stored baseline, or data, which is then read.
+
+    columns: only these. Raises what opening and reading do.
+    """
+    stored = stored_reference(path)
+    if stored is None:
+        return fit_reference(open_source(path, columns=columns), progress, end=0.5)
+    return stored if columns is None else stored.select(columns)
+
+
+def fit_reference(source: Source, progress: Progress, *, end: float = 1.0) -> Reference:
+    """Fit a baseline on data of any size, in one pass if its rows are in no order."""
+    baseline = Baseline.fit(Batches(source, progress, "reference", end=end))
+    return Reference(baseline, source.schema, source.notes)
+
+
+def stored_reference(path: str) -> Reference | None:
+    """Return the reference that a bundle or a baseline file holds; None when `path` is neither, but data."""
+    place = Path(path)
+    if (place / "manifest.json").is_file() or ("@" in path and "/" not in path and not place.exists()):
+        bundle = open_bundle(path)
+        rules = bundle.program.schema
+        scores = frozenset(bundle.baseline.names) - frozenset(rules.names)
+        return Reference(bundle.baseline, replace(rules, columns=_columns(bundle.baseline)), scores=scores)
+    if place.suffix == ".json" and place.is_file():
+        baseline = Baseline.from_files({BASELINE_FILE: read_regular(place, limit=_LIMIT_BYTES)})
+        return Reference(baseline, Schema(_columns(baseline)))
+    return None
+
+
+def _columns(baseline: Baseline) -> tuple[Column, ...]:
+    return tuple(Column(name, _kind(summary)) for name, summary in baseline.columns.items())
+
+
+def _kind(summary: ColumnSummary) -> ColumnKind:
+    if not isinstance(summary, NumericSummary):
+        return "string"
+    return "timestamp" if summary.is_time else "number"
