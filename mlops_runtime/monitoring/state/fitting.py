@@ -28,8 +28,10 @@ __all__ = ["MAX_CATEGORIES", "Fitted", "fit_columns"]
 F64 = NDArray[np.float64]
 
 MAX_CATEGORIES = 65_536
-_SAMPLE_ROWS = 65_536
-_SAMPLE_VALUES = 1 << 20  # over all columns: what is held at once stays in the megabytes, however wide the table
+_HEAD_ROWS = 65_536
+_HEAD_VALUES = 1 << 20  # over all columns: what is held at once is 8 MiB of values, however wide the table
+_SAMPLE_VALUES = 1 << 18  # over all columns, each held twice at most with its rank: 8 MiB
+_FEWEST_ROWS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +54,14 @@ def fit_columns(batches: Iterable[object], *, bins: int) -> Fitted:
         raise EmptyInputError("Baseline.fit: expected at least one batch, got none — check what the data is read from")
     found = {field.name: kind_of(field.type) for field in first.schema}
     layout = Layout.of(first.schema, {name: kind for name, kind in found.items() if kind is not None})
-    head_rows = min(_SAMPLE_ROWS, max(_SAMPLE_VALUES // max(len(layout.names), 1), 1024))
+    head_rows = _rows_of(_HEAD_VALUES, layout)
     head, tables = _head(itertools.chain([first], tables), head_rows)
     view = layout.view(head)
     fits: dict[str, _NumericFit | _CategoricalFit] = {}
     for column, name in enumerate(layout.names):
         if found[name] == "numeric":
-            edges = _edges_of(view, column, bins)
-            fits[name] = _NumericFit(edges, bins, head_rows, is_time=is_time(first.schema.field(name).type))
+            plan = _Plan(bins, head_rows, _rows_of(_SAMPLE_VALUES, layout), is_time(first.schema.field(name).type))
+            fits[name] = _NumericFit(_edges_of(view, column, bins), plan)
         else:
             fits[name] = _CategoricalFit()
     _count(tables, layout, fits)
@@ -102,6 +104,10 @@ def _alike(batches: Iterable[object]) -> Iterator[pa.Table]:
         yield table
 
 
+def _rows_of(values: int, layout: Layout) -> int:
+    return min(_HEAD_ROWS, max(values // max(len(layout.names), 1), _FEWEST_ROWS))
+
+
 def _head(tables: Iterator[pa.Table], rows: int) -> tuple[pa.Table, Iterator[pa.Table]]:
     """Return the first rows, and all tables again."""
     taken: list[pa.Table] = []
@@ -121,14 +127,24 @@ def _edges_of(view: _native.ArrowTable, column: int, bins: int) -> F64:
     return quantile_edges(sample.sorted_values(), moments.minimum, moments.maximum, bins=bins)
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How a numeric column is fitted: head, of how many first rows its edges are; sampled, how many values it keeps."""
+
+    bins: int
+    head: int
+    sampled: int
+    is_time: bool
+
+
 class _NumericFit:
     """Counts of a numeric column over given edges, and a sample of all its values."""
 
-    def __init__(self, edges: F64, bins: int, sampled: int, *, is_time: bool) -> None:
+    def __init__(self, edges: F64, plan: _Plan) -> None:
         zeros = np.zeros(len(edges) + 1, np.int64)
-        self._state = NumericState(NumericSummary(0, 0, 0, 0, edges, zeros, np.nan, np.nan, 0, 0, is_time))
-        self._sample = _native.QuantileSample(sampled)
-        self._bins, self._sampled, self._is_time = bins, sampled, is_time
+        self._state = NumericState(NumericSummary(0, 0, 0, 0, edges, zeros, np.nan, np.nan, 0, 0, plan.is_time))
+        self._sample = _native.QuantileSample(plan.sampled)
+        self._plan = plan
 
     def update(self, view: _native.ArrowTable, column: int, first_row: int) -> None:
         self._state.update(view, column)
@@ -142,13 +158,14 @@ class _NumericFit:
         """Whether a bin of more than one value holds twice its share and more than sampling explains."""
         counted = self._state.summary()
         together = np.append(np.append(True, np.nextafter(counted.edges[:-1], np.inf) < counted.edges[1:]), True)
-        limit = counted.finite * (2.0 / self._bins + 16.0 / self._sampled)
-        return counted.rows > self._sampled and bool((counted.counts[together] > limit).any())
+        limit = counted.finite * (2.0 / self._plan.bins + 16.0 / self._plan.head)
+        return counted.rows > self._plan.head and bool((counted.counts[together] > limit).any())
 
     def with_edges_of_all(self) -> _NumericFit:
         counted = self._state.summary()
-        edges = quantile_edges(self._sample.sorted_values(), counted.minimum, counted.maximum, bins=self._bins)
-        return _NumericFit(edges, self._bins, self._sampled, is_time=self._is_time)
+        values = self._sample.sorted_values()
+        edges = quantile_edges(values, counted.minimum, counted.maximum, bins=self._plan.bins)
+        return _NumericFit(edges, self._plan)
 
 
 def _with_extremes(counted: NumericSummary) -> NumericSummary:
