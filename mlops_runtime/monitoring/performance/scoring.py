@@ -37,8 +37,8 @@ class Scoring:
         count = len(set(self.classes))
         right = {"binary": count == 2, "multiclass": count > 2, "regression": count == 0}[self.task]
         if not right or count != len(self.classes):
-            expected = {"binary": "two classes", "multiclass": "three or more classes", "regression": "no class"}
-            self._refuse(f"{expected[self.task]}, all different", ", ".join(self.classes) or "none", "name them")
+            classes = {"binary": "two different classes", "multiclass": "three or more different classes"}
+            self._refuse(classes.get(self.task, "no class"), ", ".join(self.classes) or "none", "name them")
         if not 0.0 <= self.threshold <= 1.0:
             self._refuse("a threshold in [0, 1]", str(self.threshold), "give a probability")
 
