@@ -1,0 +1,168 @@
+"""One series under one rule: its state machine, its recent values, and what sinks were told of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Self
+
+from mlops_runtime.monitoring.alerts.alert import Alert, alert_id
+from mlops_runtime.monitoring.alerts.evidence import Evidence
+from mlops_runtime.monitoring.alerts.machine import Machine, Phase
+from mlops_runtime.monitoring.points import Point
+from mlops_runtime.monitoring.rules.condition import Finding
+from mlops_runtime.monitoring.rules.document import Rule
+
+__all__ = ["Series"]
+
+_DIGITS = 4
+
+
+@dataclass(slots=True)
+class Series:
+    """What is kept of one set of labels.
+
+    point: the last one that was judged. history: earlier values, where the rule is about changes. evidence: of the
+    alert that fires. told: whether the sinks know that it fires. told_at: when they last heard so. telling: how often
+    they heard of this firing. held_back: firings they were not told of. missing: it fires because nothing comes.
+    """
+
+    rule: str
+    labels: Mapping[str, str]
+    point: Point
+    machine: Machine = field(default_factory=Machine)
+    history: list[float] = field(default_factory=list)
+    evidence: Evidence = field(default_factory=Evidence)
+    told: Alert | None = None
+    told_at: datetime | None = None
+    telling: int = 0
+    held_back: int = 0
+    missing: bool = False
+
+    @property
+    def alert_id(self) -> str:
+        """The id of the firing that goes on, or was last."""
+        assert self.machine.fired is not None
+        return alert_id(self.rule, self.labels, self.machine.fired)
+
+    def observe(self, rule: Rule, point: Point) -> bool:
+        """Judge a point; return whether it is new rather than late or read before."""
+        at = point.span.end
+        if self.machine.seen is not None and at <= self.machine.seen:
+            return False
+        finding = rule.when.judge(point, self.history)
+        is_back = self.missing and finding in (Finding.CLEAR, Finding.WITHIN)
+        machine = self.machine.resolve(at) if is_back else self.machine
+        self._become(machine.step(finding, at, lasting=rule.for_, keep=rule.keep_firing_for))
+        self.missing = self.missing and finding is Finding.UNKNOWN
+        self.point = point
+        usable = not math.isnan(point.value) and point.n >= rule.when.min_rows
+        if rule.when.is_relative and usable and finding is not Finding.BREACH:
+            self.history = [*self.history, point.value][-rule.when.over :]
+        return True
+
+    def overdue(self, rule: Rule, now: datetime) -> None:
+        """Apply the rule's policy when nothing came for too long."""
+        policy, seen = rule.missing, self.machine.seen
+        if policy is None or seen is None or policy.then == "keep" or now - seen < policy.after:
+            return
+        at = seen + policy.after
+        if policy.then == "fire" and self.machine.phase is not Phase.FIRING:
+            self.missing = True
+            self._become(self.machine.fire(at))
+        elif policy.then == "resolve":
+            self._become(self.machine.resolve(at))
+
+    def _become(self, machine: Machine) -> None:
+        fires = machine.phase is Phase.FIRING
+        if fires and machine.fired != self.machine.fired:
+            self.telling, self.evidence = 0, Evidence()
+        if self.machine.phase is Phase.FIRING and not fires and self.told is None:
+            self.held_back += 1
+        self.machine = machine
+
+    def tell(self, rule: Rule, now: datetime, repeat_every: float) -> Alert | None:
+        """Return what the sinks should hear now, and note that they did; None when there is no news.
+
+        repeat_every: seconds between repetitions of an alert that goes on firing.
+        """
+        fires = self.machine.phase is Phase.FIRING
+        if not fires:
+            return self.withdraw(self.machine.ended or now) if self.told else None
+        pause = repeat_every if self.told else rule.cool_down.total_seconds()
+        if self.told_at is not None and (now - self.told_at).total_seconds() < pause:
+            return None
+        self.told_at, self.telling = now, self.telling + 1
+        self.told, self.held_back = self.alert(rule), 0
+        return self.told
+
+    def withdraw(self, at: datetime) -> Alert | None:
+        """Return that the alert the sinks know of has ended, and note that they heard; None when they know of none."""
+        if self.told is None:
+            return None
+        ended = replace(self.told, state="resolved", telling=self.telling + 1, resolved_at=at, **self._values())
+        self.told = None
+        return ended
+
+    def _values(self) -> dict[str, Any]:
+        """Return what an alert says of the last point."""
+        point = self.point
+        value = None if self.missing else _finite(point.value)
+        return {
+            "value": value,
+            "low": _finite(point.low),
+            "high": _finite(point.high),
+            "n": point.n,
+            "span": point.span.to_dict(),
+        }
+
+    def alert(self, rule: Rule) -> Alert:
+        """Return the alert that fires now."""
+        values, fired = self._values(), self.machine.fired
+        assert fired is not None
+        named = {**self.labels, "metric": rule.metric, "rule": rule.name, "severity": rule.severity}
+        words = "missing" if values["value"] is None else f"{values['value']:.{_DIGITS}g}"
+        return Alert(
+            id=self.alert_id,
+            state="firing",
+            telling=self.telling,
+            rule=rule.name,
+            severity=rule.severity,
+            metric=rule.metric,
+            labels=dict(self.labels),
+            condition=str(rule.when),
+            fired_at=fired,
+            resolved_at=None,
+            summary=rule.summarise({**named, "value": words}),
+            evidence=self.evidence,
+            held_back=self.held_back,
+            missing=self.missing,
+            **values,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        told_at = self.told_at.isoformat() if self.told_at else None
+        made = {"point": self.point.to_dict(), "machine": self.machine.to_dict(), "evidence": self.evidence.to_dict()}
+        told = self.told.to_dict() if self.told else None
+        return values | made | {"labels": dict(self.labels), "told": told, "told_at": told_at}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` wrote."""
+        made = {
+            "point": Point.from_dict(values["point"]),
+            "machine": Machine.from_dict(values["machine"]),
+            "evidence": Evidence.from_dict(values["evidence"]),
+            "told": Alert.from_dict(values["told"]) if values["told"] else None,
+            "told_at": datetime.fromisoformat(values["told_at"]) if values["told_at"] else None,
+        }
+        return cls(**{**values, **made})
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has neither NaN nor infinity."""
+    return value if value is not None and math.isfinite(value) else None
