@@ -19,13 +19,17 @@ from mlops_runtime.monitoring.statistics.verdict import MIN_ROWS, Verdict, judge
 
 __all__ = ["ColumnDrift", "DatasetDrift", "DriftReport", "build_report", "write_p"]
 
+_NOT_OF_CATEGORIES = frozenset({"ks", "wasserstein"})
+_NOT_OF_NUMBERS = frozenset({"total_variation", "new_share"})
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnDrift:
     """One column. Statistics are None where one side has no value to compare; see `statistics.py` for definitions.
 
     p_value: over all tests of the column. effect: of its strongest test, named by `effect_name`; strength: that effect
-    over its floor (>= 1 is large enough to matter). moved: the bins that changed most. reference, current: the counts.
+    over its floor (>= 1 is large enough to matter). limits: of the statistics that have them, the interval or certified
+    bound, None where the statistic is None. reference, current: the counts.
     """
 
     name: str
@@ -46,18 +50,28 @@ class ColumnDrift:
     strength: float
     n_reference: int
     n_current: int
-    ks_limits: tuple[float, float] | None
-    wasserstein_limits: tuple[float, float] | None
-    moved: tuple[BinShares, ...]
+    limits: Mapping[str, tuple[float, float] | None]
     reference: ColumnSummary = field(repr=False)
     current: ColumnSummary = field(repr=False)
 
+    @property
+    def moved(self) -> tuple[BinShares, ...]:
+        """The bins that changed most; none when a side is empty."""
+        return moved_bins(self.reference, self.current)
+
+    @property
+    def inapplicable(self) -> frozenset[str]:
+        """The statistics that columns of this kind do not have."""
+        return _NOT_OF_CATEGORIES if self.kind == "categorical" else _NOT_OF_NUMBERS
+
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values, without the counts."""
-        hidden = {"name", "reference", "current", "moved"}
+        """Return plain JSON values, without the counts; the interval of `psi` is `psi_low` and `psi_high`."""
+        hidden = {"name", "limits", "reference", "current"}
         values = {key: getattr(self, key) for key in self.__dataclass_fields__ if key not in hidden}
-        limits = {key: list(values[key]) if values[key] else None for key in ("ks_limits", "wasserstein_limits")}
-        return {**values, **limits, "moved": [_strict(asdict(bin_)) for bin_ in self.moved]}
+        for name, limits in self.limits.items():
+            low, high = limits or (None, None)
+            values |= {f"{name}_low": low, f"{name}_high": high}
+        return {**values, "moved": [_strict(asdict(bin_)) for bin_ in self.moved]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +189,7 @@ def _column(name: str, before: ColumnSummary, now: ColumnSummary, found: Compari
         strength=verdict.strength,
         n_reference=before.rows,
         n_current=now.rows,
-        ks_limits=_limits(found.ks),
-        wasserstein_limits=_limits(found.wasserstein),
-        moved=moved_bins(before, now),
+        limits=_limits(ks=found.ks, wasserstein=found.wasserstein),
         reference=before,
         current=now,
     )
@@ -190,8 +202,8 @@ def _missing_share(summary: ColumnSummary) -> float | None:
     return summary.missing / summary.rows if summary.rows else None
 
 
-def _limits(statistic: Bounded | None) -> tuple[float, float] | None:
-    return (statistic.low, statistic.high) if statistic else None
+def _limits(**statistics: Bounded | None) -> dict[str, tuple[float, float] | None]:
+    return {name: (found.low, found.high) if found else None for name, found in statistics.items()}
 
 
 def _strict(values: dict[str, Any]) -> dict[str, Any]:
