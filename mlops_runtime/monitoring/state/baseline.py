@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from mlops_runtime.core.digest import canonical_json
+from mlops_runtime.core.digest import canonical_json, sha256_bytes
 from mlops_runtime.core.errors import ConfigError, SchemaError, problem
 from mlops_runtime.monitoring.state.fitting import fit_columns
 from mlops_runtime.monitoring.state.summary import ColumnSummary, summary_from_dict
@@ -37,6 +37,11 @@ class Baseline:
     def rows(self) -> int:
         """How many rows it was fitted on."""
         return max((summary.rows for summary in self.columns.values()), default=0)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its file: what counts over it can be told by. Computed anew each time."""
+        return sha256_bytes(self.to_files()[_FILE])
 
     @classmethod
     def fit(cls, data: object, *, bins: int = 256) -> Baseline:
