@@ -1,0 +1,1 @@
+"""Exact distances of two samples: the oracle of `SortedSample`."""
