@@ -76,7 +76,7 @@ class Moments:
     def negative_infinite(self) -> int: ...
     @property
     def minimum(self) -> float:
-        """Least finite value; NaN when there is none."""
+        """Least finite value, an int if it is one that float64 would round; NaN when there is none."""
 
     @property
     def maximum(self) -> float: ...
@@ -91,10 +91,13 @@ class Moments:
 
 @final
 class Histogram:
-    """Counts over edges: slot i counts finite x with exactly i edges below x (`searchsorted(edges, x, "left")`)."""
+    """Counts over edges: slot i counts finite x with exactly i edges below x (`searchsorted(edges, x, "left")`).
 
-    def __init__(self, edges: NDArray[np.float64]) -> None:
-        """edges: float64[k], finite, strictly increasing, 1 <= k <= 65,535. ValueError otherwise."""
+    Nothing is rounded: an integer above 2**53 is compared as it is.
+    """
+
+    def __init__(self, edges: NDArray[np.float64 | np.int64 | np.uint64]) -> None:
+        """edges: [k], finite, strictly increasing, 1 <= k <= 65,532. ValueError otherwise, TypeError for other types."""
 
     def update(self, table: ArrowTable, column: int | Expression) -> None: ...
     def merge(self, other: Histogram) -> None:
@@ -115,6 +118,44 @@ class Histogram:
 
     @staticmethod
     def from_bytes(data: bytes) -> Histogram:
+        """Return the state that `to_bytes` wrote. ValueError for anything else, whoever made it."""
+
+@final
+class TableCounts:
+    """Live counts of all monitored columns of a table: of each a `Histogram` and `Moments`; a batch is one call."""
+
+    def __init__(self, edges: Sequence[NDArray[np.float64 | np.int64 | np.uint64]]) -> None:
+        """edges: of each column, as `Histogram` takes them."""
+
+    def update(self, table: ArrowTable, places: NDArray[np.int64]) -> None:
+        """Count a batch. places: where in the table each column is, -1 where it is not; then it counts no rows.
+
+        ValueError, before anything is counted, for other places and for columns that hold no numbers.
+        """
+
+    def update_matrix(self, values: NDArray[np.floating[Any]], places: NDArray[np.int64]) -> None:
+        """Count float16, float32 or float64 [n, k], in any strides, without copying it. places: columns of it.
+
+        TypeError for other types, ValueError for other shapes and places.
+        """
+
+    def merge(self, other: TableCounts) -> None:
+        """ValueError when the edges differ; then nothing was added."""
+
+    def histogram(self, column: int) -> Histogram:
+        """Return a copy of a column's counts."""
+
+    def moments(self, column: int) -> Moments:
+        """Return a copy of a column's moments."""
+
+    def state_bytes(self, column: int) -> int:
+        """Return the memory of a column's live state, its edges aside: at most 4,096 for 260 edges."""
+
+    def to_bytes(self) -> bytes:
+        """Return the state for `from_bytes`, in this or another process. Equal states need not give equal bytes."""
+
+    @staticmethod
+    def from_bytes(data: bytes) -> TableCounts:
         """Return the state that `to_bytes` wrote. ValueError for anything else, whoever made it."""
 
 @final
@@ -140,6 +181,36 @@ class QuantileSample:
         """Return the state that `to_bytes` wrote. ValueError for anything else, whoever made it."""
 
 @final
+class SortedSample:
+    """The finite values of a numeric column, sorted once for any number of comparisons; it does not change.
+
+    float32 and what it holds exactly (bool, int8, int16, uint8, uint16, float16) is kept as float32, int64 and uint64 as
+    they are, anything else as float64. Missing and infinite values are counted and left out.
+    """
+
+    def __init__(self, table: ArrowTable, column: int) -> None:
+        """ValueError for a column that holds no numbers."""
+
+    @property
+    def count(self) -> int:
+        """Finite values."""
+
+    @property
+    def missing(self) -> int: ...
+    @property
+    def positive_infinite(self) -> int: ...
+    @property
+    def negative_infinite(self) -> int: ...
+    def sorted_values(self) -> NDArray[Any]:
+        """Return the values in ascending order, in the type they are kept in."""
+
+    def distances(self, other: SortedSample) -> tuple[float, float, float, float]:
+        """Return Kolmogorov-Smirnov, Wasserstein-1, Cramer-von Mises (T) and Anderson-Darling (A^2), unnormalised.
+
+        ValueError for a sample without a value, and for integers of 2^53 or more beside a sample of another type.
+        """
+
+@final
 class VocabularyCounter:
     """Exact counts of the distinct values of a string or integer column."""
 
@@ -162,6 +233,44 @@ class VocabularyCounter:
 
     @staticmethod
     def from_bytes(data: bytes) -> VocabularyCounter:
+        """Return the state that `to_bytes` wrote. ValueError for anything else, whoever made it."""
+
+@final
+class Categories:
+    """The categories of a reference, in order; frozen, and shared by every `CategoryCounts` over them."""
+
+    def __init__(self, keys: ArrowTable) -> None:
+        """keys: one column of distinct, present strings, integers or booleans, no dictionary. ValueError otherwise."""
+
+    def __len__(self) -> int: ...
+
+@final
+class CategoryCounts:
+    """Counts of a string, integer or boolean column over given categories, and a sample of keys that are none of them."""
+
+    def __init__(self, categories: Categories) -> None: ...
+    def update(self, table: ArrowTable, column: int) -> None: ...
+    def merge(self, other: CategoryCounts) -> None:
+        """ValueError when the categories differ."""
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """int64[k], a copy: how many rows hold each category."""
+
+    @property
+    def missing(self) -> int: ...
+    @property
+    def unseen(self) -> int:
+        """How many rows hold a key that is no category."""
+
+    def unseen_sample(self) -> list[tuple[int, int, bytes]]:
+        """Return (hash, rows, UTF-8) of the 256 unseen keys of the smallest 64-bit hashes, ascending; all, if fewer."""
+
+    def to_bytes(self) -> bytes:
+        """Return the state for `from_bytes`, in this or another process. Equal states give equal bytes."""
+
+    @staticmethod
+    def from_bytes(data: bytes) -> CategoryCounts:
         """Return the state that `to_bytes` wrote. ValueError for anything else, whoever made it."""
 
 @final

@@ -23,6 +23,9 @@ class Output;
 namespace mlrt::encoders {
 class KeyIds;
 }
+namespace mlrt::histogram {
+class Index;
+}
 
 namespace mlrt::bindings {
 
@@ -30,6 +33,7 @@ namespace py = pybind11;
 
 void bind_arrow(py::module_& module);
 void bind_counters(py::module_& module);
+void bind_counts(py::module_& module);
 void bind_encoders(py::module_& module);
 void bind_expressions(py::module_& module);
 void bind_feed(py::module_& module);
@@ -37,11 +41,15 @@ void bind_joins(py::module_& module);
 void bind_online(py::module_& module);
 void bind_rows(py::module_& module);
 void bind_runtime(py::module_& module);
+void bind_samples(py::module_& module);
 void bind_sampling(py::module_& module);
 void bind_statistics(py::module_& module);
 
 // What a Vocabulary holds, null for None; TypeError for anything else.
 std::shared_ptr<const encoders::KeyIds> keys_of(const py::object& vocabulary);
+
+// Histogram edges of float64, int64 or uint64; TypeError for an array of anything else.
+std::shared_ptr<const histogram::Index> index_of(const py::array& edges);
 
 // Python's BagCounts: an output of a dense matrix beside expressions.
 struct BagCounts {

@@ -7,10 +7,12 @@ PYBIND11_MODULE(_native, module) {
   mlrt::bindings::bind_rows(module);
   mlrt::bindings::bind_statistics(module);
   mlrt::bindings::bind_counters(module);
+  mlrt::bindings::bind_counts(module);
   mlrt::bindings::bind_encoders(module);
   mlrt::bindings::bind_expressions(module);
   mlrt::bindings::bind_joins(module);
   mlrt::bindings::bind_online(module);
+  mlrt::bindings::bind_samples(module);
   mlrt::bindings::bind_sampling(module);
   mlrt::bindings::bind_feed(module);
 }

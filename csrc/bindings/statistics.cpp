@@ -1,3 +1,5 @@
+#include <type_traits>
+
 #include "bindings/bindings.hpp"
 #include "kernels/histogram.hpp"
 #include "kernels/moments.hpp"
@@ -47,11 +49,14 @@ void bind_sample_update(py::class_<GuardedSample>& type) {
 
 void bind_moments(py::module_& module) {
   using moments::Moments;
-  const auto extreme = [](double Moments::* member) {
-    return [member](const GuardedMoments& guarded) {
+  const auto extreme = [](moments::Extreme Moments::* member) {
+    return [member](const GuardedMoments& guarded) -> py::object {
+      const auto [count, found] =
+          guarded.with([member](const Moments& state) { return std::pair(state.count, state.*member); });
+      if (count == 0) return py::float_(decode::kMissing);
       // + 0.0 turns -0.0 into 0.0: which of the two came first must not matter.
-      return guarded.with(
-          [member](const Moments& state) { return state.count == 0 ? decode::kMissing : state.*member + 0.0; });
+      if (found.rest == 0) return py::float_(found.value + 0.0);
+      return py::module_::import("builtins").attr("int")(found.value) + py::int_(found.rest);
     };
   };
   auto type = final_class<GuardedMoments>(module, "Moments", "Exact, order-free moments of a numeric column.")
@@ -82,22 +87,20 @@ void bind_histogram(py::module_& module) {
       return guarded.with([slot](const Histogram& state) { return state.counts[(*state.index.*slot)()]; });
     };
   };
-  auto type = final_class<GuardedHistogram>(module, "Histogram", "Counts of a numeric column over given edges.")
-                  .def(py::init([](const Array<double>& edges) {
-                         return std::make_unique<GuardedHistogram>(
-                             std::make_shared<const Index>(histogram::checked(to_vector(edges, "edges"))));
-                       }),
-                       py::arg("edges").noconvert())
-                  .def("merge", &GuardedHistogram::merge, py::arg("other"))
-                  .def_property_readonly("counts",
-                                         [](const GuardedHistogram& guarded) {
-                                           return to_array(guarded.with([](const Histogram& state) {
-                                             return std::vector(state.counts.begin(), state.counts.end() - 3);
-                                           }));
-                                         })
-                  .def_property_readonly("missing", beside(&Index::missing))
-                  .def_property_readonly("positive_infinite", beside(&Index::positive_infinite))
-                  .def_property_readonly("negative_infinite", beside(&Index::negative_infinite));
+  auto type =
+      final_class<GuardedHistogram>(module, "Histogram", "Counts of a numeric column over given edges.")
+          .def(py::init([](const py::array& edges) { return std::make_unique<GuardedHistogram>(index_of(edges)); }),
+               py::arg("edges"))
+          .def("merge", &GuardedHistogram::merge, py::arg("other"))
+          .def_property_readonly("counts",
+                                 [](const GuardedHistogram& guarded) {
+                                   return to_array(guarded.with([](const Histogram& state) {
+                                     return std::vector(state.counts.begin(), state.counts.end() - 3);
+                                   }));
+                                 })
+          .def_property_readonly("missing", beside(&Index::missing))
+          .def_property_readonly("positive_infinite", beside(&Index::positive_infinite))
+          .def_property_readonly("negative_infinite", beside(&Index::negative_infinite));
   bind_update<std::int64_t>(type);
   bind_update<const expression::Expression&>(type);
   bind_bytes(type, "Histogram");
@@ -124,6 +127,17 @@ void bind_quantiles(py::module_& module) {
 }
 
 }  // namespace
+
+std::shared_ptr<const histogram::Index> index_of(const py::array& edges) {
+  const auto made = [&edges]<class T>(std::type_identity<T>) {
+    return std::make_shared<const histogram::Index>(to_vector(Array<T>::ensure(edges), "edges"));
+  };
+  if (py::isinstance<py::array_t<double>>(edges)) return made(std::type_identity<double>());
+  if (py::isinstance<py::array_t<std::int64_t>>(edges)) return made(std::type_identity<std::int64_t>());
+  if (py::isinstance<py::array_t<std::uint64_t>>(edges)) return made(std::type_identity<std::uint64_t>());
+  throw py::type_error(
+      problem("edges", "float64, int64 or uint64", std::string(py::str(edges.dtype())), "convert them with astype"));
+}
 
 void bind_statistics(py::module_& module) {
   bind_moments(module);

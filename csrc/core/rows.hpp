@@ -34,10 +34,10 @@ inline std::vector<Span> spans(const Table& table, std::int64_t most_rows = kSpa
   return result;
 }
 
-// Runs visit(state, span) for every span, with one state per worker, and merges them all into `total`.
+// Runs visit(state, task) for every task, with one state per worker, and merges them all into `total`.
 // The result does not depend on the number of workers because merging commutes. `empty` is a state that saw nothing.
-template <class State, class Visit>
-void reduce(const std::vector<Span>& tasks, State& total, const State& empty, Visit visit) {
+template <class Task, class State, class Visit>
+void reduce(const std::vector<Task>& tasks, State& total, const State& empty, Visit visit) {
   const std::size_t workers = worker_count(tasks.size());
   std::vector<State> partial(workers - 1, empty);
   parallel_for(tasks.size(), workers, [&](std::size_t worker, std::size_t task) {

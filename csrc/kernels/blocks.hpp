@@ -1,7 +1,8 @@
 // blocks: the values that a statistic reads, whatever they come from: a numeric column, or an expression of columns.
 //
 // Input   a table, and the position of a numeric column or an Expression; both outlive the Blocks.
-// Output  blocks of at most kBlockRows float64, NaN where missing, for the rows of a span.
+// Output  blocks of at most kBlockRows float64, NaN where missing, for the rows of a span, and where they are rounded
+//         integers the column that holds these.
 // Error   that of decode.hpp and expression.hpp. Throws std::invalid_argument when the table does not suit.
 #pragma once
 
@@ -12,6 +13,28 @@
 #include "kernels/expression.hpp"
 
 namespace mlrt {
+
+// x[0, n) are the rows from `begin` on. integers: the column whose 64-bit integers x holds rounded to float64, if it is
+// such a column.
+struct Block {
+  const double* x;
+  std::int64_t n;
+  std::int64_t begin = 0;
+  const Column* integers = nullptr;
+};
+
+inline bool is_wide_integer(Type type) {
+  return type == Type::int64 || type == Type::uint64;
+}
+
+// Calls visit(Block) for each block of the span's rows in one column.
+template <class Visit>
+void for_each_block(const Span& span, const Column& column, Isa isa, Visit visit) {
+  const Column* const integers = is_wide_integer(column.type) ? &column : nullptr;
+  decode::for_each_block(span, column, isa, [&](const double* x, std::int64_t n, std::int64_t begin) {
+    visit(Block{x, n, begin, integers});
+  });
+}
 
 class Blocks {
  public:
@@ -25,20 +48,13 @@ class Blocks {
   const Table& table() const { return table_; }
   Isa isa() const { return isa_; }
 
-  // The column whose 64-bit integers the blocks hold rounded to float64; null for any other values.
-  const Column* wide_integers(const Span& span) const {
-    const auto* const column = std::get_if<std::int64_t>(&source_);
-    if (column == nullptr) return nullptr;
-    const Type type = table_.field(*column).type;
-    return type == Type::int64 || type == Type::uint64 ? &span.column(*column) : nullptr;
-  }
-
-  // Calls visit(values, n, begin) for each block of the span's rows.
+  // Calls visit(Block) for each block of the span's rows.
   template <class Visit>
   void for_each(const Span& span, Visit visit) const {
     if (const auto* const column = std::get_if<std::int64_t>(&source_))
-      return decode::for_each_block(span, span.column(*column), isa_, visit);
-    expression::for_each_block(span, std::get<expression::Bound>(source_), visit);
+      return for_each_block(span, span.column(*column), isa_, visit);
+    expression::for_each_block(span, std::get<expression::Bound>(source_),
+                               [&](const double* x, std::int64_t n, std::int64_t begin) { visit(Block{x, n, begin}); });
   }
 
  private:

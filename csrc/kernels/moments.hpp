@@ -2,7 +2,7 @@
 //   sum = Σ x,  squares = Σ x²  over finite x, without rounding
 // Input   a numeric column or an expression. Missing: null or NaN. Infinities are counted and left out of the sums.
 // Output  Moments, a mergeable state: merge(a, b) is the state of the concatenation, bit for bit, in any order.
-// Error   0; integers above 2^53 enter the sums exactly and the extremes rounded to float64.
+// Error   0, also of 64-bit integers that float64 would round.
 // Source  core/exact_sum.hpp; cutting into digits: Demmel and Nguyen, Parallel reproducible summation (2015).
 #pragma once
 
@@ -14,8 +14,20 @@
 #include "core/binary.hpp"
 #include "core/exact_sum.hpp"
 #include "kernels/blocks.hpp"
+#include "kernels/wholes.hpp"
 
 namespace mlrt::moments {
+
+// The least or greatest value, exactly: `value + rest`, where float64 rounds an integer to `value`. Rounding is monotone,
+// so comparing the values first and the rests then is comparing the integers.
+struct Extreme {
+  double value;
+  std::int16_t rest = 0;
+
+  bool operator<(const Extreme& other) const {
+    return value < other.value || (value == other.value && rest < other.rest);
+  }
+};
 
 // What one block holds.
 struct Range {
@@ -31,8 +43,8 @@ struct Moments {
   std::int64_t missing = 0;
   std::int64_t positive_infinite = 0;
   std::int64_t negative_infinite = 0;
-  double minimum = std::numeric_limits<double>::infinity();
-  double maximum = -std::numeric_limits<double>::infinity();
+  Extreme minimum{std::numeric_limits<double>::infinity()};
+  Extreme maximum{-std::numeric_limits<double>::infinity()};
   SumOfValues sum;
   SumOfSquares squares;
 
@@ -41,8 +53,19 @@ struct Moments {
     missing += rows - range.finite - range.positive_infinite - range.negative_infinite;
     positive_infinite += range.positive_infinite;
     negative_infinite += range.negative_infinite;
-    minimum = std::min(minimum, range.minimum);
-    maximum = std::max(maximum, range.maximum);
+    minimum = std::min(minimum, Extreme{range.minimum});
+    maximum = std::max(maximum, Extreme{range.maximum});
+  }
+
+  // Adds an integer that float64 rounds to `nearest`.
+  void add_whole(wholes::Whole exact, double nearest) {
+    const Wide magnitude = exact < 0 ? Wide(-exact) : Wide(exact);
+    sum.add_whole(magnitude, exact < 0);
+    squares.add_whole(magnitude * magnitude, false);
+    const Extreme value{nearest, static_cast<std::int16_t>(exact - static_cast<wholes::Whole>(nearest))};
+    minimum = std::min(minimum, value);
+    maximum = std::max(maximum, value);
+    ++count;
   }
 
   void merge(const Moments& other) {
@@ -60,8 +83,10 @@ struct Moments {
 
   void write(binary::Writer& out) const {
     for (const std::int64_t rows : {count, missing, positive_infinite, negative_infinite}) out.number(rows);
-    out.number(minimum);
-    out.number(maximum);
+    out.number(minimum.value);
+    out.number(maximum.value);
+    out.number(minimum.rest);
+    out.number(maximum.rest);
     out.text(sum.bytes());
     out.text(squares.bytes());
   }
@@ -71,15 +96,22 @@ struct Moments {
     for (std::int64_t Moments::* rows :
          {&Moments::count, &Moments::missing, &Moments::positive_infinite, &Moments::negative_infinite})
       state.*rows = in.rows();
-    const auto minimum = in.number<double>();
-    const auto maximum = in.number<double>();
+    Extreme minimum{in.number<double>()};
+    Extreme maximum{in.number<double>()};
+    minimum.rest = in.number<std::int16_t>();
+    maximum.rest = in.number<std::int16_t>();
     const std::string_view sum = in.text(SumOfValues::kBytes);
     const std::string_view squares = in.text(SumOfSquares::kBytes);
     const auto is_zero = [](char byte) { return byte == 0; };
     if (state.count > 0) {
-      in.require(std::isfinite(minimum) && std::isfinite(maximum) && minimum <= maximum, "finite, ordered extremes");
+      in.require(std::isfinite(minimum.value) && std::isfinite(maximum.value) && !(maximum < minimum),
+                 "finite, ordered extremes");
+      for (const Extreme& extreme : {minimum, maximum})
+        in.require(extreme.rest == 0 || std::abs(extreme.value) >= wholes::kExact, "integers below 2^53 as they are");
     } else {
-      in.require(minimum == state.minimum && maximum == state.maximum, "no extremes of no value");
+      in.require(minimum.value == state.minimum.value && maximum.value == state.maximum.value,
+                 "no extremes of no value");
+      in.require(minimum.rest == 0 && maximum.rest == 0, "no extremes of no value");
       in.require(std::all_of(sum.begin(), sum.end(), is_zero), "no sum of no value");
       in.require(std::all_of(squares.begin(), squares.end(), is_zero), "no sum of no value");
     }
@@ -105,18 +137,19 @@ inline void add_values(Moments& into, const double* x, std::int64_t n) {
     if (std::isfinite(x[i])) add_value(into, x[i]);
 }
 
-// A guess, from a few values, at how many digits (1, 2 or 4) below `bound` hold nearly all of a block. It decides speed
-// only: what a digit misses is added limb by limb.
-inline int digits_needed(const double* x, std::int64_t n, double bound) {
+// A guess, from a few values, at how many digits (1, 2 or 4) below 2^E hold nearly all of a block; scale = 2^-E. It
+// decides speed only: what a digit misses is added limb by limb.
+MLRT_INLINE int digits_needed(const double* x, std::int64_t n, double scale) {
   constexpr std::int64_t kProbes = 16;
-  int digits = 1;
+  constexpr double kRound = 0x1.8p52;  // added and subtracted, it rounds to a whole number
+  bool more_than_one = false, more_than_two = false;
   for (std::int64_t i = 0; i < n; i += std::max<std::int64_t>(1, n / kProbes)) {
-    if (!std::isfinite(x[i])) continue;
-    const double scaled = x[i] / bound;
-    if (scaled * 0x1p42 != std::nearbyint(scaled * 0x1p42)) return 4;
-    if (scaled * 0x1p21 != std::nearbyint(scaled * 0x1p21)) digits = 2;
+    const double scaled = std::isfinite(x[i]) ? x[i] * scale : 0.0;
+    const double one = scaled * 0x1p21, two = scaled * 0x1p42;
+    more_than_one |= (one + kRound) - kRound != one;
+    more_than_two |= (two + kRound) - kRound != two;
   }
-  return digits;
+  return more_than_two ? 4 : more_than_one ? 2 : 1;
 }
 
 namespace scalar {
@@ -146,35 +179,28 @@ inline Run select(Isa isa) {
   return MLRT_SELECT(isa, run);
 }
 
-// Takes the integers that float64 would round out of a block: adds them from the column and leaves NaN behind.
-inline void take_large(Moments& into, const Column& column, std::int64_t begin, double* x, std::int64_t n) {
-  constexpr double kExact = 0x1p53;
-  for (std::int64_t i = 0; i < n; ++i) {
-    if (!(std::abs(x[i]) >= kExact)) continue;
-    const auto raw = load<std::uint64_t>(column.values, column.offset + begin + i);
-    const bool negative = column.type == Type::int64 && (raw >> 63) != 0;
-    const std::uint64_t magnitude = negative ? 0 - raw : raw;
-    into.sum.add_whole(magnitude, negative);
-    into.squares.add_whole(Wide{magnitude} * magnitude, false);
-    ++into.count;
-    into.minimum = std::min(into.minimum, x[i]);
-    into.maximum = std::max(into.maximum, x[i]);
+// Adds the integers that float64 may have rounded, and leaves NaN in their places.
+inline void take_large(Moments& into, const Block& block, double* x) {
+  for (std::int64_t i = 0; i < block.n; ++i) {
+    if (!(std::abs(x[i]) >= wholes::kExact)) continue;
+    into.add_whole(wholes::at(*block.integers, block.begin + i), x[i]);
     --into.missing;  // run() will count the NaN
     x[i] = decode::kMissing;
   }
 }
 
+inline void add_block(Moments& into, Run run, const Block& block) {
+  if (block.integers == nullptr || !wholes::any_large(block.x, block.n)) return run(into, block.x, block.n);
+  alignas(64) double small[kBlockRows];
+  std::copy_n(block.x, block.n, small);
+  take_large(into, block, small);
+  run(into, small, block.n);
+}
+
 inline void update(Moments& into, const Blocks& blocks) {
   const Run run = select(blocks.isa());
   reduce(blocks.table(), into, Moments{}, [&](Moments& state, const Span& span) {
-    const Column* const integers = blocks.wide_integers(span);
-    blocks.for_each(span, [&](const double* x, std::int64_t n, std::int64_t begin) {
-      if (integers == nullptr) return run(state, x, n);
-      alignas(64) double small[kBlockRows];
-      std::copy_n(x, n, small);
-      take_large(state, *integers, begin, small, n);
-      run(state, small, n);
-    });
+    blocks.for_each(span, [&](const Block& block) { add_block(state, run, block); });
   });
 }
 

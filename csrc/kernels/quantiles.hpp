@@ -18,7 +18,8 @@
 
 #include "core/binary.hpp"
 #include "core/errors.hpp"
-#include "core/radix.hpp"
+#include "core/ranks.hpp"
+#include "core/sort_words.hpp"
 #include "kernels/blocks.hpp"
 
 namespace mlrt::quantiles {
@@ -160,26 +161,14 @@ class Sample {
     Items<std::uint64_t> ranks(entries.size());
     std::transform(entries.begin(), entries.end(), ranks.begin(),
                    [](const Entry& entry) { return rank_of(entry.value); });
-    radix_sort(ranks, 64, [](std::uint64_t rank) { return rank; });
+    sort_words(ranks);
     std::vector<double> values(ranks.size());
-    std::transform(ranks.begin(), ranks.end(), values.begin(), value_of);
+    std::transform(ranks.begin(), ranks.end(), values.begin(), value_of<double>);
     return values;
   }
 
  private:
   static constexpr int kBucketBits = 11;
-
-  static constexpr std::uint64_t kSign = std::uint64_t{1} << 63;
-
-  // A whole number that orders finite values: the bits of a negative one are turned over, sign and all.
-  static std::uint64_t rank_of(double value) {
-    const auto bits = std::bit_cast<std::uint64_t>(value);
-    return (bits & kSign) != 0 ? ~bits : bits | kSign;
-  }
-
-  static double value_of(std::uint64_t rank) {
-    return std::bit_cast<double>((rank & kSign) != 0 ? rank ^ kSign : ~rank);
-  }
 
   // Keeps the `capacity` entries of the smallest keys, in any order. The keys are evenly spread: all but the few in the
   // bucket where the boundary falls are told apart by counting.
@@ -221,8 +210,8 @@ class Sample {
 inline void update(Sample& into, const Blocks& blocks, std::int64_t first_row) {
   const Run run = select(blocks.isa());
   reduce(blocks.table(), into, into.empty(), [&](Sample& state, const Span& span) {
-    blocks.for_each(span, [&](const double* x, std::int64_t n, std::int64_t begin) {
-      state.offer(run, x, n, first_row + span.first_row + begin - span.begin);
+    blocks.for_each(span, [&](const Block& block) {
+      state.offer(run, block.x, block.n, first_row + span.first_row + block.begin - span.begin);
     });
   });
 }

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Sequence
+from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from mlops_runtime.core.errors import SchemaError, problem
 from mlops_runtime.monitoring.report.drift import DriftReport, build_report
 from mlops_runtime.monitoring.state.baseline import Baseline
-from mlops_runtime.monitoring.state.counting import state_for
+from mlops_runtime.monitoring.state.live import LiveCounts
 from mlops_runtime.monitoring.state.summary import ColumnSummary
-from mlops_runtime.monitoring.state.table import Layout, as_table, kind_of
+from mlops_runtime.monitoring.state.table import Layout, any_table, as_table, kind_of, require_distinct
 
 __all__ = ["Monitor", "compare"]
 
@@ -27,7 +30,9 @@ class Monitor:
         self._baseline = baseline
         self._schema: pa.Schema | None = None
         self._layout = Layout((), {})
-        self.reset()
+        self._counts = LiveCounts(baseline.columns)
+        self._places = self._counts.places(())
+        self._rows = 0
 
     @property
     def rows(self) -> int:
@@ -37,42 +42,58 @@ class Monitor:
     def reset(self) -> None:
         """Forget everything counted, for example at the end of a window."""
         self._rows = 0
-        self._states = {name: state_for(summary) for name, summary in self._baseline.columns.items()}
+        self._counts.reset()
 
-    def update(self, table: pa.Table) -> Self:
+    def update(self, table: object) -> Self:
         """Count a batch (any Arrow-able object); columns the baseline lacks are ignored, absent ones count no rows.
 
         Raises SchemaError, before anything is counted, for a string column where the baseline has numbers or the
         other way round.
         """
-        batch = as_table(table)
-        if self._schema is None or not batch.schema.equals(self._schema):
-            self._layout, self._schema = self._lay_out(batch.schema), batch.schema
-        view = self._layout.view(batch)
-        for column, name in enumerate(self._layout.names):
-            self._states[name].update(view, column)
+        batch = any_table(table)
+        schema = batch.schema
+        if self._schema is None or not schema.equals(self._schema):
+            self._lay_out(schema)
+        self._counts.update(self._layout.view(batch), self._layout.names, self._places)
         self._rows += batch.num_rows
         return self
 
-    def _lay_out(self, schema: pa.Schema) -> Layout:
+    def update_matrix(self, values: NDArray[np.floating[Any]], *, columns: Sequence[str] | None = None) -> Self:
+        """Count a batch of numbers where they lie: nothing is copied, whatever the strides, writeable or not.
+
+        values: float16, float32 or float64 [n, k], NaN where missing (bfloat16: convert it first). columns: the names
+        of the k columns; by default all numeric columns of the baseline, in its order. Other columns count no rows.
+        Raises ShapeError for another shape, SchemaError for another type, and for names that are not numeric columns.
+
+        >>> baseline = Baseline.fit(pa.table({"x": [1.0, 2.0], "y": [0, 1]}))
+        >>> Monitor(baseline).update_matrix(np.zeros((3, 2), np.float32)).rows
+        3
+        """
+        self._counts.update_matrix(values, columns)
+        self._rows += len(values)
+        return self
+
+    def _lay_out(self, schema: pa.Schema) -> None:
+        require_distinct(schema)
         wrong = _wrong_kinds(self._baseline, schema)
         if wrong:
             raise SchemaError("; ".join(wrong.values()))
-        return Layout.of(schema, {name: summary.kind for name, summary in self._baseline.columns.items()})
+        kinds = {name: summary.kind for name, summary in self._baseline.columns.items()}
+        self._layout = Layout.of(schema, kinds)
+        self._places, self._schema = self._counts.places(self._layout.names), schema
 
     def merge(self, other: Monitor) -> Self:
         """Add what another monitor of the same baseline counted. Raises SchemaError for another baseline."""
         same = other._baseline is self._baseline or other._baseline.to_files() == self._baseline.to_files()
         if not same:
             raise SchemaError("Monitor.merge: expected the same baseline, got another — merge like with like")
-        for name, state in self._states.items():
-            state.merge(other._states[name])  # type: ignore[arg-type]
+        self._counts.merge(other._counts)
         self._rows += other._rows
         return self
 
     def summaries(self) -> dict[str, ColumnSummary]:
         """Return the counts so far, by column."""
-        return {name: state.summary() for name, state in self._states.items()}
+        return self._counts.summaries()
 
     def report(self) -> DriftReport:
         """Compare what was counted with the baseline."""

@@ -60,6 +60,16 @@ def test_integers_above_2_to_the_53_are_summed_exactly() -> None:
 
 
 @pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("low", [-(2**63), -(2**53) - 3, -1, 2**53 - 1, 2**62 + 1, 2**63 - 5])
+def test_extremes_of_integers_are_not_rounded(low: int) -> None:
+    values = [low + 3, low + 1, None, low + 4, low]
+    state = native(column(pa.array(values, pa.int64())))
+    state.merge(native(column(pa.array([low + 2], pa.int64()))))
+    assert (state.minimum, state.maximum) == (low, low + 4)
+    assert same(summarise(native(column(pa.array(values, pa.int64())))), reference(values))
+
+
+@pytest.mark.usefixtures("isa")
 @pytest.mark.parametrize("kind", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"])
 def test_every_integer_width_gives_the_same_moments(kind: str) -> None:
     values = [None if i % 7 == 0 else i % 100 for i in range(5000)]

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pytest
 from kernel_inputs import awkward_floats, column
 
-from mlops_runtime._native import Histogram, Moments, QuantileSample, VocabularyCounter
+from mlops_runtime._native import Histogram, Moments, QuantileSample, TableCounts, VocabularyCounter
 
-State = Moments | Histogram | QuantileSample | VocabularyCounter
+State = Moments | Histogram | TableCounts | QuantileSample | VocabularyCounter
 HEADER, CHECK = 20, 4  # "mlrt", tag, version, size before the body; the CRC-32 behind it
 WORDS = ["a", "bc", "é" * 8, "d" * 17, "bc", "", None]
 
@@ -29,6 +29,18 @@ def moments(values: Any) -> Moments:
 def histogram(values: Any) -> Histogram:
     state = Histogram(np.array([-1.0, 0.0, 2.5]))
     state.update(column(values), 0)
+    return state
+
+
+def histogram_of_integers(values: Any) -> Histogram:
+    state = Histogram(np.array([2**60 + 1, 2**60 + 2]))
+    state.update(column(values), 0)
+    return state
+
+
+def table(values: Any) -> TableCounts:
+    state = TableCounts([np.array([0.0]), np.array([5, 9], np.uint64)])
+    state.update(column(values), np.array([0, 0]))
     return state
 
 
@@ -48,6 +60,8 @@ NUMBERS = [1.5, -2.0, math.nan, math.inf, 1e300, -0.0]
 STATES: dict[str, Callable[[], State]] = {
     "moments": lambda: moments(NUMBERS),
     "moments of large integers": lambda: moments(pa.array([2**63 - 1, None, -(2**63)], pa.int64())),
+    "histogram over integers": lambda: histogram_of_integers([2**60 + 1, None, 2**60 + 3]),
+    "table": lambda: table(NUMBERS),
     "moments of nothing": Moments,
     "histogram": lambda: histogram(NUMBERS),
     "sample of everything": lambda: sample(NUMBERS[:3]),
@@ -60,6 +74,8 @@ STATES: dict[str, Callable[[], State]] = {
 
 
 def contents(state: State) -> tuple[object, ...]:
+    if isinstance(state, TableCounts):
+        return tuple(contents(part) for c in (0, 1) for part in (state.histogram(c), state.moments(c)))
     if isinstance(state, Moments):
         counts = (state.count, state.missing, state.positive_infinite, state.negative_infinite)
         return (*counts, repr(state.minimum), repr(state.maximum), *state.sums())
@@ -157,9 +173,11 @@ HUGE = struct.pack("<Q", 2**62)
         (Moments(), 0, struct.pack("<q", 1), "finite, ordered extremes"),
         (moments([1.0, 2.0]), 32, struct.pack("<d", 3.0), "ordered extremes"),
         (moments([1.0]), 32, struct.pack("<d", math.nan), "finite"),
-        (histogram([1.0]), 0, HUGE, "room for 4611686018427387904 numbers"),
-        (histogram([1.0]), 8, struct.pack("<d", 9.0), "strictly increasing"),
-        (histogram([1.0]), 32, HUGE, "counts from 0"),
+        (moments([1.0]), 48, struct.pack("<h", -1), "integers below 2\\^53 as they are"),
+        (histogram([1.0]), 0, struct.pack("<Q", 3), "edges of a known type"),
+        (histogram([1.0]), 8, HUGE, "room for 4611686018427387904 numbers"),
+        (histogram([1.0]), 16, struct.pack("<d", 9.0), "strictly increasing"),
+        (histogram([1.0]), 40, HUGE, "counts from 0"),
         (sample(NUMBERS), 0, HUGE, "capacity"),
         (sample(NUMBERS), 16, struct.pack("<q", 1), "as many values as were sampled"),
         (sample(NUMBERS[:1]), 16, struct.pack("<q", 2), "as many values as were sampled"),

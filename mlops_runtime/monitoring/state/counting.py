@@ -1,4 +1,4 @@
-"""Live counting of one column by the native kernels, over what the reference fixed: its edges or its categories."""
+"""Live counting of a string column by the native kernels, over the categories of the reference."""
 
 from __future__ import annotations
 
@@ -13,54 +13,12 @@ from mlops_runtime import _native
 from mlops_runtime.monitoring.state.summary import (
     MAX_EXAMPLES,
     CategoricalSummary,
-    ColumnSummary,
-    NumericSummary,
     first_examples,
 )
 
-__all__ = ["CategoricalState", "ColumnState", "NumericState", "entries", "state_for"]
+__all__ = ["CategoricalState", "entries"]
 
 _FOLD_ROWS = 65_536
-
-
-class NumericState:
-    """Counts of a numeric column over the reference's edges; merging is exact and order-free."""
-
-    def __init__(self, reference: NumericSummary) -> None:
-        self._edges, self._is_time = reference.edges, reference.is_time
-        self._rows = 0
-        self._histogram = _native.Histogram(reference.edges)
-        self._moments = _native.Moments()
-
-    def update(self, table: _native.ArrowTable, column: int) -> None:
-        """Count a batch."""
-        self._histogram.update(table, column)
-        self._moments.update(table, column)
-        self._rows += table.num_rows
-
-    def merge(self, other: NumericState) -> None:
-        """Add another state's counts. Raises ValueError when the edges differ."""
-        self._histogram.merge(other._histogram)
-        self._moments.merge(other._moments)
-        self._rows += other._rows
-
-    def summary(self) -> NumericSummary:
-        """Return the counts so far."""
-        histogram, moments = self._histogram, self._moments
-        total, total_of_squares = moments.sums()
-        return NumericSummary(
-            rows=self._rows,
-            missing=histogram.missing,
-            positive_infinite=histogram.positive_infinite,
-            negative_infinite=histogram.negative_infinite,
-            edges=self._edges,
-            counts=histogram.counts,
-            minimum=moments.minimum,
-            maximum=moments.maximum,
-            total=total,
-            total_of_squares=total_of_squares,
-            is_time=self._is_time,
-        )
 
 
 class CategoricalState:
@@ -127,14 +85,6 @@ class CategoricalState:
             self._examples = first_examples((*self._examples, *first.to_pylist()))
         self._pending = _native.VocabularyCounter()
         self._pending_rows = 0
-
-
-ColumnState = NumericState | CategoricalState
-
-
-def state_for(reference: ColumnSummary) -> ColumnState:
-    """Return an empty state that counts over what `reference` fixed."""
-    return NumericState(reference) if isinstance(reference, NumericSummary) else CategoricalState(reference)
 
 
 def entries(counter: _native.VocabularyCounter) -> tuple[pa.LargeStringArray, NDArray[np.int64]]:

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from mlops_runtime import _native
 from mlops_runtime.core.errors import EmptyInputError, SchemaError, problem
-from mlops_runtime.monitoring.state.counting import NumericState, entries
+from mlops_runtime.monitoring.state.counting import entries
 from mlops_runtime.monitoring.state.edges import quantile_edges
+from mlops_runtime.monitoring.state.live import numeric_summary
 from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary, NumericSummary
 from mlops_runtime.monitoring.state.table import Layout, as_table, is_time, kind_of
 
@@ -142,30 +143,35 @@ class _NumericFit:
 
     def __init__(self, edges: F64, plan: _Plan) -> None:
         zeros = np.zeros(len(edges) + 1, np.int64)
-        self._state = NumericState(NumericSummary(0, 0, 0, 0, edges, zeros, np.nan, np.nan, 0, 0, plan.is_time))
+        self._empty = NumericSummary(0, 0, 0, 0, edges, zeros, np.nan, np.nan, 0, 0, plan.is_time)
+        self._histogram, self._moments = _native.Histogram(edges), _native.Moments()
         self._sample = _native.QuantileSample(plan.sampled)
         self._plan = plan
 
     def update(self, view: _native.ArrowTable, column: int, first_row: int) -> None:
-        self._state.update(view, column)
+        self._histogram.update(view, column)
+        self._moments.update(view, column)
         self._sample.update(view, column, first_row)
 
     def summary(self) -> NumericSummary:
-        return _with_extremes(self._state.summary())
+        return _with_extremes(self._counted())
 
     @property
     def is_poor(self) -> bool:
         """Whether a bin of more than one value holds twice its share and more than sampling explains."""
-        counted = self._state.summary()
+        counted = self._counted()
         together = np.append(np.append(True, np.nextafter(counted.edges[:-1], np.inf) < counted.edges[1:]), True)
         limit = counted.finite * (2.0 / self._plan.bins + 16.0 / self._plan.head)
         return counted.rows > self._plan.head and bool((counted.counts[together] > limit).any())
 
     def with_edges_of_all(self) -> _NumericFit:
-        counted = self._state.summary()
+        counted = self._counted()
         values = self._sample.sorted_values()
         edges = quantile_edges(values, counted.minimum, counted.maximum, bins=self._plan.bins)
         return _NumericFit(edges, self._plan)
+
+    def _counted(self) -> NumericSummary:
+        return numeric_summary(self._histogram, self._moments, self._empty)
 
 
 def _with_extremes(counted: NumericSummary) -> NumericSummary:

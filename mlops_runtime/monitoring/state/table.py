@@ -11,7 +11,7 @@ import pyarrow as pa
 from mlops_runtime import _native
 from mlops_runtime.core.errors import SchemaError, problem
 
-__all__ = ["Kind", "Layout", "as_table", "is_time", "kind_of"]
+__all__ = ["Kind", "Layout", "any_table", "as_table", "is_time", "kind_of", "require_distinct"]
 
 Kind = Literal["numeric", "categorical"]
 
@@ -23,19 +23,33 @@ def as_table(data: object) -> pa.Table:
 
     Raises SchemaError for anything else, and when a column's name occurs twice.
     """
+    table = any_table(data)
+    require_distinct(table.schema)
+    return table
+
+
+def any_table(data: object) -> pa.Table:
+    """Return the same, its names not looked at. Raises SchemaError for what is not Arrow-able."""
+    if isinstance(data, pa.Table):
+        return data
+    if isinstance(data, pa.RecordBatch):
+        return pa.Table.from_batches([data])
     if not hasattr(data, "__arrow_c_stream__"):
         got = type(data).__name__
         raise SchemaError(
             problem(expected="an Arrow-able table", got=got, where="monitoring", next_step="pass pyarrow.table(...)")
         )
-    table = data if isinstance(data, pa.Table) else pa.table(data)
-    names = table.column_names
+    return pa.table(data)
+
+
+def require_distinct(schema: pa.Schema) -> None:
+    """Raise SchemaError when a column's name occurs twice."""
+    names = schema.names
     if len(set(names)) != len(names):
         got = ", ".join(sorted({f"`{name}` twice" for name in names if names.count(name) > 1}))
         raise SchemaError(
             problem(expected="one column of each name", got=got, where="monitoring", next_step="rename or drop one")
         )
-    return table
 
 
 def kind_of(arrow: pa.DataType) -> Kind | None:
@@ -59,21 +73,25 @@ class Layout:
 
     conversions: by position among `names`, the types to cast to first, in turn. Times become microseconds since 1970,
     whatever their unit, times of day and durations their count of units, decimals float64, all-null columns their
-    kind; other columns are not copied.
+    kind; other columns are not copied. is_whole: whether these are all columns, as they are.
     """
 
     names: tuple[str, ...]
     conversions: Mapping[int, tuple[pa.DataType, ...]]
+    is_whole: bool = False
 
     @classmethod
     def of(cls, schema: pa.Schema, kinds: Mapping[str, Kind]) -> Layout:
         """Choose the columns in `kinds`, in the schema's order."""
         names = tuple(name for name in schema.names if name in kinds)
         targets = {place: _conversion(schema.field(name).type, kinds[name]) for place, name in enumerate(names)}
-        return cls(names, {place: steps for place, steps in targets.items() if steps})
+        conversions = {place: steps for place, steps in targets.items() if steps}
+        return cls(names, conversions, is_whole=not conversions and len(names) == len(schema))
 
     def view(self, table: pa.Table) -> _native.ArrowTable:
         """Return the kernels' view of the columns, in the order of `names`."""
+        if self.is_whole:
+            return _native.ArrowTable(table)
         chosen = table.select(list(self.names))
         for place, steps in self.conversions.items():
             values = chosen.column(place)

@@ -1,0 +1,97 @@
+#include "bindings/bindings.hpp"
+#include "kernels/table_counts.hpp"
+
+namespace mlrt::bindings {
+namespace {
+
+using numeric_counts::NumericCounts;
+using table_counts::TableCounts;
+using GuardedCounts = Guarded<TableCounts>;
+using GuardedHistogram = Guarded<histogram::Histogram>;
+using GuardedMoments = Guarded<moments::Moments>;
+
+std::unique_ptr<GuardedCounts> make(const std::vector<py::array>& edges) {
+  TableCounts counts;
+  for (const py::array& column : edges) counts.columns.emplace_back(index_of(column));
+  return std::make_unique<GuardedCounts>(std::move(counts));
+}
+
+Type float_type(const py::array& values) {
+  const py::dtype dtype = values.dtype();
+  const bool is_native = dtype.byteorder() == '=';
+  if (is_native && dtype.char_() == 'e') return Type::float16;
+  if (is_native && dtype.char_() == 'f') return Type::float32;
+  if (is_native && dtype.char_() == 'd') return Type::float64;
+  throw py::type_error(problem("update_matrix", "float16, float32 or float64 in native byte order",
+                               std::string(py::str(dtype)), "convert it with astype"));
+}
+
+Matrix to_matrix(const py::array& values) {
+  const Type type = float_type(values);
+  if (values.ndim() != 2)
+    throw std::invalid_argument(problem("update_matrix", "a matrix [rows, columns]",
+                                        std::to_string(values.ndim()) + " dimensions", "reshape it"));
+  return {static_cast<const char*>(values.data()),
+          type,
+          values.shape(0),
+          values.shape(1),
+          values.strides(0),
+          values.strides(1)};
+}
+
+// use(counts of a column), under the lock.
+template <class Use>
+auto of_column(const GuardedCounts& guarded, std::size_t column, Use use) {
+  return guarded.with([&](const TableCounts& state) {
+    if (column >= state.columns.size())
+      throw std::invalid_argument(problem("column", "a position below " + std::to_string(state.columns.size()),
+                                          std::to_string(column), "count them in the order of the edges"));
+    return use(state.columns[column]);
+  });
+}
+
+}  // namespace
+
+void bind_counts(py::module_& module) {
+  auto type = final_class<GuardedCounts>(module, "TableCounts", "Live counts of all monitored columns of a table.");
+  type.def(py::init(&make), py::arg("edges"))
+      .def(
+          "update",
+          [](GuardedCounts& guarded, const Table& table, const Array<std::int64_t>& places) {
+            const table_counts::Places at = to_vector(places, "places");
+            guarded.with([&](TableCounts& state) { update(state, table, at); });
+          },
+          py::arg("table"), py::arg("places").noconvert())
+      .def(
+          "update_matrix",
+          [](GuardedCounts& guarded, const py::array& values, const Array<std::int64_t>& places) {
+            const Matrix matrix = to_matrix(values);
+            const table_counts::Places at = to_vector(places, "places");
+            guarded.with([&](TableCounts& state) { update(state, matrix, at); });
+          },
+          py::arg("values").noconvert(), py::arg("places").noconvert())
+      .def("merge", &GuardedCounts::merge, py::arg("other"))
+      .def(
+          "histogram",
+          [](const GuardedCounts& guarded, std::size_t column) {
+            return std::make_unique<GuardedHistogram>(
+                of_column(guarded, column, [](const NumericCounts& counts) { return counts.histogram; }));
+          },
+          py::arg("column"))
+      .def(
+          "moments",
+          [](const GuardedCounts& guarded, std::size_t column) {
+            return std::make_unique<GuardedMoments>(
+                of_column(guarded, column, [](const NumericCounts& counts) { return counts.moments; }));
+          },
+          py::arg("column"))
+      .def(
+          "state_bytes",
+          [](const GuardedCounts& guarded, std::size_t column) {
+            return of_column(guarded, column, [](const NumericCounts& counts) { return counts.state_bytes(); });
+          },
+          py::arg("column"));
+  bind_bytes(type, "TableCounts");
+}
+
+}  // namespace mlrt::bindings

@@ -1,0 +1,147 @@
+"""TableCounts: one call counts every column, from any layout in memory, with the bits of the single kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kernel_inputs import awkward_floats
+
+from mlops_runtime._native import ArrowTable, TableCounts
+from mlops_runtime.kernels.moments import summarise
+from mlops_runtime.kernels.table_counts.reference import table_counts as reference
+
+COLUMNS = 5
+EDGES = [np.unique(np.quantile(np.random.default_rng(k).normal(size=999), np.linspace(0, 1, 257))) for k in range(3)]
+EDGES += [np.array([0.0]), np.logspace(-10, 10, 40)]
+ALL = np.arange(COLUMNS)
+
+
+def matrix(rows: int, dtype: Any = np.float64, seed: int = 0) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return awkward_floats(rows * COLUMNS, seed).reshape(rows, COLUMNS).astype(dtype)
+
+
+def counted(values: np.ndarray) -> TableCounts:
+    state = TableCounts(EDGES)
+    state.update_matrix(values, ALL)
+    return state
+
+
+def contents(state: TableCounts) -> list[tuple[object, ...]]:
+    both = [(state.histogram(column), state.moments(column)) for column in range(COLUMNS)]
+    return [(h.counts.tolist(), h.missing, h.positive_infinite, repr(summarise(m)), m.sums()) for h, m in both]
+
+
+@pytest.mark.usefixtures("isa")
+def test_every_column_agrees_with_the_oracle_at_any_size(size: int) -> None:
+    values = matrix(min(size, 2049))
+    state = counted(values)
+    for column, expected in enumerate(reference(values, EDGES)):
+        assert state.histogram(column).counts.tolist() == expected.counts.tolist()
+        assert repr(summarise(state.moments(column))) == repr(expected.moments)
+
+
+def layouts(values: np.ndarray) -> dict[str, np.ndarray]:
+    padded = np.zeros((2 * len(values), 3 * COLUMNS), values.dtype)
+    padded[::2, ::3] = values
+    frozen = values.copy()
+    frozen.flags.writeable = False
+    shifted = np.frombuffer(b"." + values.tobytes(), np.uint8)[1:].view(values.dtype).reshape(values.shape)
+    return {
+        "C": np.ascontiguousarray(values),
+        "F": np.asfortranarray(values),
+        "strided": padded[::2, ::3],
+        "reversed": np.ascontiguousarray(values[::-1, ::-1])[::-1, ::-1],
+        "read-only": frozen,
+        "misaligned": shifted,
+    }
+
+
+@pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("layout", ["C", "F", "strided", "reversed", "read-only", "misaligned"])
+def test_strides_and_widths_do_not_matter(dtype: Any, layout: str) -> None:
+    values = matrix(3000, dtype)
+    arrow = pa.table({str(c): values[:, c].astype(np.float64) for c in range(COLUMNS)})
+    expected = TableCounts(EDGES)
+    expected.update(ArrowTable(arrow), ALL)
+    assert contents(counted(layouts(values)[layout])) == contents(expected)
+
+
+def test_a_broadcast_row_counts_as_often_as_it_is_read() -> None:
+    row = matrix(1)
+    assert contents(counted(np.broadcast_to(row, (70, COLUMNS)))) == contents(counted(np.repeat(row, 70, axis=0)))
+
+
+@pytest.mark.usefixtures("isa", "threads")
+def test_large_batches_split_over_threads_give_the_same_bits() -> None:
+    values = matrix(70_000, seed=3)
+    table = pa.table({str(c): values[:, c] for c in range(COLUMNS)})
+    whole, parts = TableCounts(EDGES), TableCounts(EDGES)
+    whole.update(ArrowTable(table), ALL)
+    for begin in range(0, 70_000, 20_000):
+        part = counted(values[begin : begin + 20_000])
+        part.merge(parts)
+        parts = part
+    assert contents(whole) == contents(counted(values)) == contents(parts)
+
+
+@given(st.lists(st.integers(0, 30), max_size=6), st.randoms())
+def test_batches_in_any_order_merge_to_the_same_bits(sizes: list[int], random: Any) -> None:
+    values = matrix(sum(sizes), seed=5)
+    batches = np.split(values, np.cumsum(sizes)[:-1]) if sizes else []
+    random.shuffle(batches)
+    merged = TableCounts(EDGES)
+    for batch in batches:
+        merged.merge(TableCounts.from_bytes(counted(batch).to_bytes()))
+    assert contents(merged) == contents(counted(values))
+
+
+def test_columns_are_taken_from_their_places_and_absent_ones_count_nothing() -> None:
+    state = TableCounts(EDGES[:2])
+    state.update_matrix(np.array([[9.0, 0.5], [9.0, np.nan]]), np.array([1, -1]))
+    assert (state.moments(0).count, state.moments(0).missing, state.moments(0).maximum) == (1, 1, 0.5)
+    assert (state.moments(1).count, state.moments(1).missing) == (0, 0)
+
+
+def test_the_state_of_a_column_over_256_quantiles_fits_in_4_kib() -> None:
+    state = TableCounts([np.linspace(0.0, 1.0, 260)])
+    assert state.state_bytes(0) <= 4096
+
+
+def test_what_does_not_fit_is_refused_before_anything_is_counted() -> None:
+    state = TableCounts(EDGES)
+    strings = ArrowTable(pa.table({"a": [1.0], "b": ["x"]}))
+    with pytest.raises(ValueError, match="column `b`: expected a column of numbers"):
+        state.update(strings, np.array([0, 1, -1, -1, -1]))
+    with pytest.raises(ValueError, match="positions from -1 to 1"):
+        state.update(strings, np.array([0, 2, -1, -1, -1]))
+    with pytest.raises(ValueError, match="5 of them, one a column, got 1"):
+        state.update(strings, np.array([0]))
+    with pytest.raises(ValueError, match="a matrix"):
+        state.update_matrix(np.zeros(3), ALL)
+    with pytest.raises(TypeError, match="float16, float32 or float64"):
+        state.update_matrix(np.zeros((1, COLUMNS), np.int64), ALL)
+    with pytest.raises(TypeError, match="native byte order"):
+        state.update_matrix(np.zeros((1, COLUMNS), ">f8"), ALL)
+    assert contents(state) == contents(TableCounts(EDGES))
+
+
+def test_counts_over_other_edges_do_not_merge_and_stay_as_they_were() -> None:
+    state, other = counted(matrix(10)), TableCounts([*EDGES[:4], np.array([1.0])])
+    before = contents(state)
+    with pytest.raises(ValueError, match="the same edges"):
+        state.merge(other)
+    with pytest.raises(ValueError, match="5 columns, got 1"):
+        state.merge(TableCounts(EDGES[:1]))
+    assert contents(state) == before
+
+
+def test_a_column_that_is_not_there_is_named() -> None:
+    with pytest.raises(ValueError, match="a position below 5, got 9"):
+        TableCounts(EDGES).moments(9)
