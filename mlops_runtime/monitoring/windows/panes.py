@@ -113,4 +113,5 @@ class OpenPane:
 def kept_keys(keys: Iterable[Key], *, most_keys: int | None) -> dict[Key, Key]:
     """Return under which key each of `keys` is counted: its own for those of least rank, else that of all others."""
     named = sorted({key for key in keys if not key or any(part != OTHER for part in key)}, key=rank)
-    return {key: key for key in named[:most_keys]} | {key: (OTHER,) * len(key) for key in named[most_keys:]}
+    most = len(named) if most_keys is None else most_keys
+    return {key: key for key in named[:most]} | {key: (OTHER,) * len(key) for key in named[most:]}

@@ -59,7 +59,7 @@ class Roller:
     def __init__(self, plan: PanePlan, label: Label, *, most_keys: int | None) -> None:
         self._plan, self._label, self._most_keys = plan, label, most_keys
         self._panes: dict[int, ClosedPane] = {}
-        self._next = 0
+        self._next: int | None = None
 
     def advance(self, closed: Mapping[int, ClosedPane], frontier: int) -> Iterator[Window]:
         """Take the panes that closed and yield the windows that end before pane `frontier`, in order.
@@ -74,8 +74,14 @@ class Roller:
             self._next = number + 1
             self._panes = {n: pane for n, pane in self._panes.items() if n > self._next - self._plan.panes}
 
+    @property
+    def end(self) -> int | None:
+        """The number after that of the last window made; None before the first."""
+        return self._next
+
     def merge(self, other: Roller) -> None:
-        """Add the panes that another roller, which is as far, keeps."""
+        """Add the panes that another roller keeps. Of two that are not as far, the one that is further keeps none."""
+        self._next = other._next if other._panes or self._next is None else self._next
         for number, pane in other._panes.items():
             mine = self._panes.get(number)
             self._panes[number] = pane if mine is None else mine.plus(pane)
@@ -95,7 +101,7 @@ class Roller:
 
     def _number(self, waiting: Mapping[int, ClosedPane], frontier: int) -> int:
         """Return the next window to make: after the last, while that one's panes matter; else at the next pane."""
-        return self._next if self._panes else min(waiting, default=frontier)
+        return self._next if self._panes and self._next is not None else min(waiting, default=frontier)
 
     def _total(self, parts: Sequence[tuple[int, Counts]]) -> Counts:
         """Add up the parts of a window, each an age in panes and its counts."""

@@ -69,6 +69,11 @@ class WindowedMonitor:
         self._schema: pa.Schema | None = None
 
     @property
+    def _settings(self) -> tuple[object, ...]:
+        """What two monitors have in common if they can be merged."""
+        return self._plan, self._label, self._lateness_us, self._most_keys
+
+    @property
     def rows(self) -> int:
         """Rows counted in windows so far."""
         return self._rows
@@ -144,19 +149,19 @@ class WindowedMonitor:
         """Add what another monitor counted, exactly: of another thread, process or server, over the same baseline.
 
         What either closed before stays closed; a tumbling window that one closed and the other had open is given in
-        parts, which add up. Windows of several panes need both monitors as far: `advance` them to the same time. Raises
-        SchemaError for monitors that differ, that are not as far, or count windows by rows, since which row is the n-th
-        is not known.
+        parts, which add up. Windows of several panes need that neither gave one the other has still to fill: `advance`
+        both to the same time. Raises SchemaError otherwise, for monitors that differ, and for windows by rows, since
+        which row is the n-th is not known.
         """
-        mine, its = (
-            (one._plan, one._label, one._lateness_us, one._most_keys, one._plan.panes > 1 and one._frontier)
-            for one in (self, other)
-        )
-        if mine != its or self._plan.by == "rows":
-            expected = "monitors by time of the same windows, keys, labels and baseline, as far as each other"
+        if self._settings != other._settings or self._plan.by == "rows":
             got = "others" if self._plan.by == "time" else "windows by rows"
-            next_step = "advance both to one time, or merge their windows"
-            raise SchemaError(problem(expected=expected, got=got, where="WindowedMonitor.merge", next_step=next_step))
+            _no_merge(
+                "two monitors by time of the same windows, keys, labels and baseline", got, "merge like with like"
+            )
+        behind = min(self._frontier, other._frontier)
+        further = any(one._roller.end is not None and one._roller.end > behind for one in (self, other))
+        if self._plan.panes > 1 and further:
+            _no_merge("monitors that are as far", "one that gave later windows", "advance both to the same time")
         for number, pane in other._open.items():
             self._pane(number).merge(pane)
         self._roller.merge(other._roller)
@@ -199,7 +204,7 @@ class WindowedMonitor:
         numbers, codes, times = numbers[order], keys.codes[order], times[order]
         starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1) | np.diff(codes, prepend=codes[0]))
         if len(starts) > 1 or len(order) < batch.num_rows:
-            watched = watched.take(pa.array(order))
+            watched = _movable(watched).take(pa.array(order))
         firsts, lasts = np.minimum.reduceat(times, starts), np.maximum.reduceat(times, starts)
         ends = np.append(starts[1:], len(order))
         return [
@@ -220,12 +225,13 @@ class WindowedMonitor:
 
     def _close(self, frontier: int) -> list[Window]:
         """Close the panes before `frontier`."""
-        if frontier <= self._frontier:
+        further = frontier > self._frontier
+        self._frontier = max(frontier, self._frontier)
+        closing = {number: self._open.pop(number) for number in sorted(self._open) if number < self._frontier}
+        if not closing and not further:
             return []
-        self._frontier = frontier
-        closing = {number: self._open.pop(number) for number in sorted(self._open) if number < frontier}
         closed = {number: ClosedPane(pane.close(), pane.reach) for number, pane in closing.items()}
-        return list(self._roller.advance(closed, frontier))
+        return list(self._roller.advance(closed, self._frontier))
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +244,14 @@ class _Group:
     reach: Reach
 
 
+def _movable(table: pa.Table) -> pa.Table:
+    """Return a table that pyarrow can `take` from: it cannot from string views, which polars gives."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_string_view(field.type):
+            table = table.set_column(place, field.name, table.column(place).cast(pa.large_utf8()))
+    return table
+
+
 def _label(baseline: Baseline, segments: Sequence[Segment], labels: Mapping[str, str]) -> Label:
     names = tuple(segment.name for segment in segments)
     both = sorted(set(names) & set(labels))
@@ -248,3 +262,7 @@ def _label(baseline: Baseline, segments: Sequence[Segment], labels: Mapping[str,
 
 def _refuse(expected: str, got: str, next_step: str) -> NoReturn:
     raise ConfigError(problem(expected=expected, got=got, where="WindowedMonitor", next_step=next_step))
+
+
+def _no_merge(expected: str, got: str, next_step: str) -> NoReturn:
+    raise SchemaError(problem(expected=expected, got=got, where="WindowedMonitor.merge", next_step=next_step))
