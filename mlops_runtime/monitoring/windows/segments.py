@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mlops_runtime.core.digest import canonical_json
 from mlops_runtime.core.durable import durable_write
-from mlops_runtime.core.errors import IntegrityError
+from mlops_runtime.core.errors import IntegrityError, problem
 from mlops_runtime.core.ids import new_id
 from mlops_runtime.core.journal import journal_bytes, read_journal
 
@@ -67,9 +67,19 @@ def _read(path: Path) -> Segment:
     journal = read_journal(path)
     records, replaces = journal.payloads, frozenset[str]()
     if records and records[0].startswith(_REPLACES):
-        replaces = frozenset(map(str, json.loads(records[0])["replaces"]))
+        replaces = _replaced(path, records[0])
         records = records[1:]
     return Segment(path, records, replaces, journal.torn_bytes)
+
+
+def _replaced(path: Path, record: bytes) -> frozenset[str]:
+    try:
+        return frozenset(map(str, json.loads(record)["replaces"]))
+    except (TypeError, ValueError, RecursionError) as error:
+        expected, next_step = "names of segments", "it was written by something else: move the file away"
+        raise IntegrityError(
+            problem(expected=expected, got=repr(record[:80]), where=str(path), next_step=next_step)
+        ) from error
 
 
 def write_replacement(folder: Path, old: Sequence[Segment], records: Sequence[bytes]) -> None:
