@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mlops_runtime.data import Dataset, from_frame, open_source, read_dataset
     from mlops_runtime.data.loader import Loader
     from mlops_runtime.features import FeatureProgram, FeatureSpec, fit_program, fit_source
-    from mlops_runtime.monitoring import Baseline, DriftReport, compare
+    from mlops_runtime.monitoring import Baseline, DriftDetector, DriftReport, compare
     from mlops_runtime.registry import Bundle, Model, Registry
     from mlops_runtime.training import TrainConfig, TrainResult, evaluate, train
 
@@ -24,6 +24,7 @@ _HOME_OF = {
     "Baseline": "monitoring",
     "Bundle": "registry",
     "Dataset": "data",
+    "DriftDetector": "monitoring",
     "DriftReport": "monitoring",
     "FeatureProgram": "features",
     "FeatureSpec": "features",
@@ -48,6 +49,7 @@ __all__ = [
     "Baseline",
     "Bundle",
     "Dataset",
+    "DriftDetector",
     "DriftReport",
     "FeatureProgram",
     "FeatureSpec",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from mlops_runtime.monitoring.detector import DriftDetector
 from mlops_runtime.monitoring.monitor import Monitor, compare
 from mlops_runtime.monitoring.report.drift import ColumnDrift, DatasetDrift, DriftReport
 from mlops_runtime.monitoring.state.baseline import Baseline
 
-__all__ = ["Baseline", "ColumnDrift", "DatasetDrift", "DriftReport", "Monitor", "compare"]
+__all__ = ["Baseline", "ColumnDrift", "DatasetDrift", "DriftDetector", "DriftReport", "Monitor", "compare"]

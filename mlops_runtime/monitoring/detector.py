@@ -1,0 +1,114 @@
+"""Drift detection by the manners of scikit-learn: fit on a reference, update with what comes, ask for a report."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mlops_runtime.core.errors import ConfigError, ShapeError, problem
+from mlops_runtime.monitoring.monitor import Monitor
+from mlops_runtime.monitoring.report.drift import DriftReport
+from mlops_runtime.monitoring.state.baseline import Baseline
+
+__all__ = ["DriftDetector"]
+
+
+class DriftDetector:
+    """Says whether data have drifted from a reference; memory does not grow with the data.
+
+    Data are any Arrow-able object (pyarrow, polars, pandas, duckdb …) or a NumPy array [n, columns], whose columns are
+    called x0, x1 and so on. bins: quantile bins of numeric columns. After `fit`, `baseline_` is what was learned; it
+    travels in bundles (`Baseline.to_files`). Not safe for concurrent updates: give each thread its own, and merge.
+
+    >>> detector = DriftDetector().fit(np.random.default_rng(0).normal(size=(1000, 2)))
+    >>> detector.update(np.random.default_rng(1).normal([0.0, 1.0], size=(500, 2))).report().drifted
+    ('x1',)
+    """
+
+    baseline_: Baseline
+
+    def __init__(self, *, bins: int = 256) -> None:
+        self.bins = bins
+
+    def fit(self, reference: object, y: object = None) -> Self:
+        """Learn the reference, and forget what was counted before. y: ignored, for pipelines.
+
+        reference: a table or array, or batches of tables that can be read again. Raises ConfigError for unusable
+        `bins`, SchemaError for what is no table, ShapeError for an array that is not [n, columns].
+        """
+        self.baseline_ = Baseline.fit(_as_data(reference), bins=self.bins)
+        self._monitor = Monitor(self.baseline_)
+        return self
+
+    @classmethod
+    def of(cls, baseline: Baseline) -> Self:
+        """Return a fitted detector of a baseline, for example that of a bundle."""
+        detector = cls()
+        detector.baseline_, detector._monitor = baseline, Monitor(baseline)
+        return detector
+
+    def update(self, batch: object) -> Self:
+        """Count a batch. Raises as `Monitor.update` and `Monitor.update_matrix` do, and ConfigError before `fit`."""
+        monitor = self._fitted()
+        if isinstance(batch, np.ndarray) and batch.ndim == 2 and batch.dtype in _FLOATS:
+            monitor.update_matrix(batch, columns=_names(batch))
+        else:
+            monitor.update(_as_data(batch))
+        return self
+
+    def report(self) -> DriftReport:
+        """Compare what was counted since `fit` or `reset` with the reference. Raises ConfigError before `fit`."""
+        return self._fitted().report()
+
+    def merge(self, other: DriftDetector) -> Self:
+        """Add what another detector of the same reference counted, exactly. Raises SchemaError for another one's."""
+        self._fitted().merge(other._fitted())
+        return self
+
+    def reset(self) -> Self:
+        """Forget what was counted, not the reference. Raises ConfigError before `fit`."""
+        self._fitted().reset()
+        return self
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters of the constructor. deep: there is nothing deeper."""
+        return {"bins": self.bins}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters of the constructor, for the next `fit`. Raises ConfigError for one that there is not."""
+        unknown = sorted(set(params) - {"bins"})
+        if unknown:
+            raise ConfigError(
+                problem(expected="the parameter `bins`", got=", ".join(unknown), where=_WHERE, next_step="leave it out")
+            )
+        self.bins = params.get("bins", self.bins)
+        return self
+
+    def _fitted(self) -> Monitor:
+        if not hasattr(self, "_monitor"):
+            raise ConfigError(
+                problem(expected="a fitted detector", got="a new one", where=_WHERE, next_step="call fit(reference)")
+            )
+        return self._monitor
+
+
+_WHERE = "DriftDetector"
+_FLOATS = (np.float16, np.float32, np.float64)
+
+
+def _as_data(data: object) -> object:
+    """Return an array as a table, anything else as it is."""
+    if not isinstance(data, np.ndarray):
+        return data
+    if data.ndim != 2:
+        raise ShapeError(
+            problem(expected="[n, columns]", got=str(list(data.shape)), where=_WHERE, next_step="reshape(-1, 1)?")
+        )
+    return pa.table([pa.array(np.ascontiguousarray(data[:, place])) for place in range(data.shape[1])], _names(data))
+
+
+def _names(data: NDArray[Any]) -> list[str]:
+    return [f"x{place}" for place in range(data.shape[1])]
