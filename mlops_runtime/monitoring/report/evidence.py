@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlops_runtime.monitoring.state.edges import interpolated_cdf, quantile
 from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary, NumericSummary
-from mlops_runtime.monitoring.statistics.histograms import equal_mass_groups
+from mlops_runtime.monitoring.statistics.groups import equal_mass_groups
 
 __all__ = ["BinShares", "moved_bins", "plot_bins", "write_time"]
 

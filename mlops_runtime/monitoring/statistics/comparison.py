@@ -1,44 +1,47 @@
-"""One column against its reference: the statistics, the tests, and the bins that moved most."""
+"""One column against its reference: every statistic that its counts allow, and the tests that a verdict rests on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mlops_runtime.monitoring.state.edges import interpolated_cdf, quantile
 from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary, NumericSummary
-from mlops_runtime.monitoring.statistics import histograms as st
+from mlops_runtime.monitoring.statistics.contingency import chi_square, cramers_v
+from mlops_runtime.monitoring.statistics.cumulative import cramer_von_mises, ks, wasserstein
+from mlops_runtime.monitoring.statistics.distances import hellinger, jensen_shannon, psi, total_variation
+from mlops_runtime.monitoring.statistics.groups import GroupedCounts, grouped, pool_adjacent, pool_rare
+from mlops_runtime.monitoring.statistics.result import Statistic
+from mlops_runtime.monitoring.statistics.shares import cohen_h, new_share_p, share, share_change
 from mlops_runtime.monitoring.statistics.verdict import Evidence
 
-__all__ = ["Comparison", "compare_summaries", "percent", "reference_scale"]
-
-I64 = NDArray[np.int64]
+__all__ = ["Comparison", "compare_summaries", "percent"]
 
 _FLOOR = 0.1
 _MAJOR = 0.25
 _SHARE_FLOOR = 0.05
 _COHEN_FLOOR = 0.2
-_MIN_EXPECTED = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Statistics of one column; None where one side has no value, or (Wasserstein) no scale to measure with.
+    """What a comparison of one column found.
 
-    ks: numbers; total_variation: categories. wasserstein: in units of the reference's interquartile range, or of its
-    standard deviation when that is 0; both of these carry the limits certified by the bins.
+    statistics, by name; one that cannot be computed (a side without values, a constant without a scale) is not there:
+
+    - of numbers and categories: psi, js, hellinger, total_variation, chi_square, cramers_v;
+    - of numbers: ks, cramer_von_mises, wasserstein, and the shares positive_infinite and negative_infinite;
+    - of categories: new_share; of both: missing. A share is there as <share>_share and <share>_change.
     """
 
-    psi: float | None
-    js: float | None
-    ks: st.Bounded | None
-    total_variation: float | None
-    wasserstein: st.Bounded | None
-    new_share: float | None
+    statistics: Mapping[str, Statistic]
     tests: tuple[Evidence, ...]
+
+    def value(self, name: str) -> float | None:
+        """Return one statistic's value; None when it could not be computed."""
+        found = self.statistics.get(name)
+        return None if found is None else found.value
 
 
 def compare_summaries(reference: ColumnSummary, current: ColumnSummary) -> Comparison:
@@ -50,93 +53,92 @@ def compare_summaries(reference: ColumnSummary, current: ColumnSummary) -> Compa
     raise TypeError(f"expected two summaries of one kind, got {reference.kind} and {current.kind}")
 
 
-def reference_scale(reference: NumericSummary) -> float:
-    """Interquartile range of the reference, its standard deviation when that is 0; 0 for a constant."""
-    ends = reference.edges, reference.counts, reference.minimum, reference.maximum
-    spread, deviation = quantile(*ends, 0.75) - quantile(*ends, 0.25), reference.standard_deviation
-    return spread if deviation > 0.0 and spread > 1e-9 * deviation else deviation
-
-
 def _numeric(reference: NumericSummary, current: NumericSummary) -> Comparison:
-    shares = tuple(_special_shares(reference, current))
-    if reference.finite == 0 or current.finite == 0:
-        return Comparison(None, None, None, None, None, None, shares)
-    groups = st.equal_mass_groups(reference.counts)
-    p, q = _pool(reference.counts, groups), _pool(current.counts, groups)
-    psi, ks = st.psi(p, q), st.ks_from_counts(reference.edges, reference.counts, current.counts)
-    p_value = st.ks_p(ks.value, reference.finite, current.finite)
-    shift = _shift("ks", p_value, ks.value, psi)
-    return Comparison(psi, st.js_distance(p, q), ks, None, _wasserstein(reference, current), None, (shift, *shares))
-
-
-def _wasserstein(reference: NumericSummary, current: NumericSummary) -> st.Bounded | None:
-    low, high = min(reference.minimum, current.minimum), max(reference.maximum, current.maximum)
-    points, f = interpolated_cdf(reference.edges, reference.counts, low, high)
-    _, g = interpolated_cdf(reference.edges, current.counts, low, high)
-    distance, scale = st.wasserstein_from_cdf(points, f, g), reference_scale(reference)
-    if not np.isfinite(distance.high) or scale == 0.0:
-        return st.Bounded(0.0, 0.0, 0.0) if distance.value == 0.0 else None
-    return st.Bounded(distance.value / scale, distance.low / scale, distance.high / scale)
+    found = list(_special_shares(reference, current))
+    tests = _share_tests(found, reference)
+    if reference.finite and current.finite:
+        edges, before, now = reference.edges, reference.counts, current.counts
+        pair = grouped(before, now)
+        shifts = [ks(edges, before, now), *_of_shares(pair, pool_adjacent(*pair))]
+        distance = wasserstein(reference, current)
+        found += [*shifts, cramer_von_mises(edges, before, now), *([distance] if distance else [])]
+        tests = [*_shift_tests(shifts), *tests]
+    return Comparison({one.name: one for one in found}, tuple(tests))
 
 
 def _categorical(reference: CategoricalSummary, current: CategoricalSummary) -> Comparison:
-    tests = list(_share("missing share", reference.missing, reference.rows, current.missing, current.rows))
+    found = list(_both_shares("missing", reference.missing, reference.rows, current.missing, current.rows))
+    tests = _share_tests(found, reference)
     n, m = reference.present, current.present
-    if n == 0 or m == 0:
-        return Comparison(None, None, None, None, None, None, tuple(tests))
-    p, q = _pool_rare(reference, current)
-    psi, variation = st.psi(p, q), st.total_variation(p, q)
-    tests.insert(0, _shift("tv", st.chi_square_p(p, q), variation, psi))
-    if not reference.truncated and current.new > 0:
-        tests.append(_new_categories(reference, current))
-    new_share = None if reference.truncated else current.new / m
-    return Comparison(psi, st.js_distance(p, q), None, variation, None, new_share, tuple(tests))
+    if n and m:
+        pair = pool_rare(*(np.append(one.counts, one.present - one.counts.sum()) for one in (reference, current)))
+        shifts = _of_shares(pair, pair)
+        found += shifts
+        tests = [*_shift_tests(shifts), *tests]
+        if not reference.truncated:
+            found.append(share("new_share", n, current.new, m))
+            tests += [_new_categories(reference, current)] if current.new else []
+    return Comparison({one.name: one for one in found}, tuple(tests))
 
 
-def _pool_rare(reference: CategoricalSummary, current: CategoricalSummary) -> tuple[I64, I64]:
-    """Counts with rare categories (expected below 5 on one side), other and new ones in one last cell.
+def _of_shares(groups: GroupedCounts, cells: GroupedCounts) -> list[Statistic]:
+    """Return the statistics that need no order. cells: the groups as the chi-square test needs them."""
+    test = chi_square(*cells)
+    return [psi(*groups), jensen_shannon(*groups), hellinger(*groups), total_variation(*groups), test, cramers_v(test)]
 
-    The choice looks only at the two counts together, so it favours neither side: without that, the rare categories the
-    reference happens to have seen would seem to vanish.
+
+def _shift_tests(shifts: Iterable[Statistic]) -> list[Evidence]:
+    """Return the evidence that the distribution moved: each effect beside the test that can see it.
+
+    Numbers: KS by its own p-value, PSI (what noise alone comes to taken off) by the chi-square of its groups.
+    Categories: the louder of total variation and PSI, by the chi-square. All three have the floor 0.1.
     """
-    together = reference.counts + current.counts
-    n, m = reference.present, current.present
-    kept = together * (min(n, m) / (n + m)) >= _MIN_EXPECTED
-    p, q = reference.counts[kept], current.counts[kept]
-    return np.append(p, n - p.sum()), np.append(q, m - q.sum())
+    by_name = {one.name: one for one in shifts}
+    excess, chi_p = by_name["psi"].excess, by_name["chi_square"].p_value or 0.0
+    if "ks" in by_name:
+        distance = by_name["ks"]
+        return [_shift("ks", distance.p_value or 0.0, distance.value), _shift("psi", chi_p, excess)]
+    effect, name = max((by_name["total_variation"].value, "tv"), (excess, "psi"))
+    return [_shift(name, chi_p, effect)]
 
 
-def _pool(counts: I64, groups: I64) -> I64:
-    pooled = np.zeros(int(groups.max()) + 1, np.int64)
-    np.add.at(pooled, groups, counts)
-    return pooled
+def _shift(name: str, p_value: float, effect: float) -> Evidence:
+    words = "major shift" if effect >= _MAJOR else "moderate shift"
+    return Evidence(name, p_value, effect, effect / _FLOOR, words)
 
 
-def _shift(name: str, p_value: float, distance: float, psi: float) -> Evidence:
-    """The distribution's evidence: the louder of a distance (KS, total variation) and PSI; both have the floor 0.1."""
-    words = "major shift" if max(distance, psi) >= _MAJOR else "moderate shift"
-    effect, effect_name = max((distance, name), (psi, "psi"))
-    return Evidence(effect_name, p_value, effect, effect / _FLOOR, words)
+def _special_shares(reference: NumericSummary, current: NumericSummary) -> Iterable[Statistic]:
+    n, m = reference.rows, current.rows
+    yield from _both_shares("missing", reference.missing, n, current.missing, m)
+    yield from _both_shares("positive_infinite", reference.positive_infinite, n, current.positive_infinite, m)
+    yield from _both_shares("negative_infinite", reference.negative_infinite, n, current.negative_infinite, m)
 
 
-def _special_shares(reference: NumericSummary, current: NumericSummary) -> Iterator[Evidence]:
-    for name, hits_n, hits_m in (
-        ("missing share", reference.missing, current.missing),
-        ("+inf share", reference.positive_infinite, current.positive_infinite),
-        ("-inf share", reference.negative_infinite, current.negative_infinite),
-    ):
-        yield from _share(name, hits_n, reference.rows, hits_m, current.rows)
+def _both_shares(name: str, hits_n: int, n: int, hits_m: int, m: int) -> Iterable[Statistic]:
+    if n and m:
+        yield share(f"{name}_share", n, hits_m, m)
+        yield share_change(f"{name}_change", hits_n, n, hits_m, m)
 
 
-def _share(name: str, hits_n: int, n: int, hits_m: int, m: int) -> Iterator[Evidence]:
-    """Evidence that a share changed; none when neither side has any, which then does not count as a test."""
-    if hits_n + hits_m > 0 and n > 0 and m > 0:
-        yield _share_evidence(name, st.share_change_p(hits_n, n, hits_m, m), hits_n / n, hits_m / m)
+_WORDS = {"missing": "missing share", "positive_infinite": "+inf share", "negative_infinite": "-inf share"}
+
+
+def _share_tests(found: Iterable[Statistic], reference: ColumnSummary) -> list[Evidence]:
+    """Return the evidence that shares changed; none when neither side has any, which then does not count as a test."""
+    by_name = {one.name: one for one in found}
+    tests = []
+    for name, words in _WORDS.items():
+        if f"{name}_change" in by_name:
+            now, change = by_name[f"{name}_share"].value, by_name[f"{name}_change"]
+            before = getattr(reference, name) / reference.rows
+            if before or now:
+                tests.append(_share_evidence(words, change.p_value or 0.0, before, now))
+    return tests
 
 
 def _new_categories(reference: CategoricalSummary, current: CategoricalSummary) -> Evidence:
     singletons, n, m = reference.singletons, reference.present, current.present
-    p_value = st.new_share_p(singletons, reference.doubletons, n, current.new, m)
+    p_value = new_share_p(singletons, reference.doubletons, n, current.new, m)
     found = _share_evidence("new categories", p_value, singletons / n, current.new / m)
     examples = ", ".join(f"`{value[:40]}`" for value in current.new_examples[:3])
     return Evidence(found.name, p_value, found.effect, found.strength, f"{found.words}, for example {examples}")
@@ -144,7 +146,7 @@ def _new_categories(reference: CategoricalSummary, current: CategoricalSummary) 
 
 def _share_evidence(name: str, p_value: float, before: float, after: float) -> Evidence:
     change = abs(after - before)
-    strength = max(change / _SHARE_FLOOR, st.cohen_h(before, after) / _COHEN_FLOOR)
+    strength = max(change / _SHARE_FLOOR, cohen_h(before, after) / _COHEN_FLOOR)
     return Evidence(name, p_value, change, strength, f"{name} {percent(before)} -> {percent(after)}")
 
 
