@@ -57,7 +57,7 @@ def open_current(
     due = reference.select(judged)
     kinds = {name: Column(name, "string") for name in segments}
     kinds |= {column.name: column for column in due.schema.columns if column.name in present}
-    kinds |= {time: Column(time, "timestamp", nullable=False)} if time is not None else {}
+    kinds |= {time: Column(time, "timestamp")} if time is not None else {}
     notes = [
         *(f"column `{name}`: its type is not monitored" for name in reference.baseline.skipped),
         *(f"column `{name}`: only in the reference" for name in judged if name not in present),

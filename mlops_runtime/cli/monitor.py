@@ -8,8 +8,12 @@ from mlops_runtime.cli.lazy import Entry, LazyGroup
 
 __all__ = ["monitor"]
 
-# each verb lives in cli/monitor_<verb>.py: "verb": Entry("monitor_verb", "One sentence.")
-_VERBS: dict[str, Entry] = {}
+_VERBS = {  # each lives in cli/monitor_<verb>.py
+    "check": Entry("monitor_check", "Judge what is new by rules; tell alerts."),
+    "fit": Entry("monitor_fit", "A baseline from reference data."),
+    "report": Entry("monitor_report", "What the windows of a store say."),
+    "update": Entry("monitor_update", "Count files into the windows of a store."),
+}
 
 
 @click.group(cls=LazyGroup, entries=_VERBS)

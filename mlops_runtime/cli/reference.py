@@ -11,11 +11,20 @@ import pyarrow as pa
 from mlops_runtime.cli.bundles import open_bundle
 from mlops_runtime.cli.streaming import watched
 from mlops_runtime.core.blob import read_regular
+from mlops_runtime.core.errors import ConfigError, problem
 from mlops_runtime.data import Column, ColumnKind, Schema, Source, open_source
 from mlops_runtime.monitoring import Baseline
 from mlops_runtime.monitoring.state.summary import ColumnSummary, NumericSummary
 
-__all__ = ["BASELINE_FILE", "Batches", "Reference", "fit_reference", "open_reference", "stored_reference"]
+__all__ = [
+    "BASELINE_FILE",
+    "Batches",
+    "Reference",
+    "fit_reference",
+    "open_reference",
+    "require_stored",
+    "stored_reference",
+]
 
 BASELINE_FILE = "baseline.json"
 _LIMIT_BYTES = 1 << 28
@@ -83,6 +92,16 @@ def stored_reference(path: str) -> Reference | None:
         baseline = Baseline.from_files({BASELINE_FILE: read_regular(place, limit=_LIMIT_BYTES)})
         return Reference(baseline, Schema(_columns(baseline)))
     return None
+
+
+def require_stored(path: str) -> Reference:
+    """Return the reference that a bundle or a baseline file holds. Raises ConfigError when `path` is neither."""
+    stored = stored_reference(path)
+    if stored is None:
+        expected, next_step = "a bundle or a baseline file (.json)", "make one with `mlrt monitor fit FILE... -o FILE`"
+        got = "data" if Path(path).exists() else "nothing"
+        raise ConfigError(problem(expected=expected, got=got, where=path, next_step=next_step))
+    return stored
 
 
 def _columns(baseline: Baseline) -> tuple[Column, ...]:

@@ -18,6 +18,7 @@ from rich.console import Console
 from mlops_runtime.core.errors import ConfigError
 from mlops_runtime.monitoring import Baseline, DriftReport, Monitor, compare
 from mlops_runtime.monitoring.report.html import render_html
+from mlops_runtime.monitoring.report.tables import report_tables
 from mlops_runtime.monitoring.statistics.comparison import percent
 
 HOSTILE = "</script><img src=x onerror=document.title='PWNED'>"
@@ -92,7 +93,7 @@ def test_times_compare_the_same_in_every_unit(unit: str) -> None:
 
 def test_tables_show_names_as_they_are_with_drifted_columns_first() -> None:
     console = Console(width=400, record=True, file=io.StringIO())
-    for drawn in hostile_report().tables():
+    for drawn in report_tables(hostile_report()):
         console.print(drawn)
     text = console.export_text()
     assert "4 of 4 columns drifted (500 reference rows, 500 current)" in text

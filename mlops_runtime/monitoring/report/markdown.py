@@ -1,0 +1,105 @@
+"""The report as Markdown: for pull requests, wikis and mail. Nothing in the data can become markup in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from mlops_runtime.core.durable import durable_write
+from mlops_runtime.monitoring.report.drift import ColumnDrift, DriftReport, write_p
+from mlops_runtime.monitoring.report.timeline import Timeline
+from mlops_runtime.monitoring.statistics.comparison import percent
+
+__all__ = ["render_markdown", "write_markdown"]
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&:@$^=\"'])")
+_MOST_BINS, _MOST_CONTRIBUTIONS = 3, 20
+
+
+def render_markdown(timeline: Timeline, path: Path, *, title: str = "Drift report") -> None:
+    """Write `write_markdown` to a file, durably. Raises ConfigError when `path` cannot be written."""
+    durable_write(Path(path), write_markdown(timeline, title=title).encode())
+
+
+def write_markdown(timeline: Timeline, *, title: str = "Drift report") -> str:
+    """Return the report as GitHub-flavoured Markdown: verdict, columns, what moved, windows, segments, notes."""
+    parts = [f"# {_text(title)}", _lead(timeline.total), _columns(timeline.total)]
+    parts += [part for part in (_moved(timeline.total), *_sections(timeline)) if part]
+    notes = [f"- {_text(note)}" for note in timeline.total.notes]
+    return "\n\n".join([*parts, *(["## Notes", "\n".join(notes)] if notes else [])]) + "\n"
+
+
+def _lead(report: DriftReport) -> str:
+    sizes = f"{report.dataset.n_reference:,} reference rows, {report.dataset.n_current:,} current"
+    return f"**{len(report.drifted)} of {len(report.columns)} columns drifted** ({sizes})."
+
+
+def _columns(report: DriftReport) -> str:
+    headers = ("column", "verdict", "PSI", "KS / TV", "JS", "W1", "missing", "p", "why")
+    return _table(headers, (_row(column) for column in report.columns), words=(0, 1, 8))
+
+
+def _row(column: ColumnDrift) -> tuple[str, ...]:
+    distance = column.total_variation if column.ks is None else column.ks
+    numbers = (_number(value) for value in (column.psi, distance, column.js, column.wasserstein))
+    missing = f"{_share(column.missing_share_reference)} → {_share(column.missing_share)}"
+    mark = "**drift**" if column.drifted else "ok"
+    return _text(column.name), mark, *numbers, missing, write_p(column.p_value), _text(column.reason)
+
+
+def _moved(report: DriftReport) -> str:
+    rows = [
+        (_text(column.name), _text(bin_.label), percent(bin_.reference), percent(bin_.current))
+        for column in report.columns
+        for bin_ in (column.moved[:_MOST_BINS] if column.drifted else ())
+    ]
+    return "## What moved\n\n" + _table(("column", "bin", "reference", "current"), rows, words=(0, 1)) if rows else ""
+
+
+def _sections(timeline: Timeline) -> Iterator[str]:
+    windows = [(one.span.to_dict()["start"], *_verdict(one.report)) for one in timeline.windows]
+    segments = [(_text(f"{one.name} = {one.value}"), *_verdict(one.report)) for one in timeline.segments]
+    parts = [
+        (_text(one.column), _text(f"{one.name} = {one.value}"), percent(one.share), f"{one.contribution:.0%}")
+        for one in timeline.contributors[:_MOST_CONTRIBUTIONS]
+    ]
+    drifted = ("rows", "share drifted", "drifted columns")
+    for title, headers, rows, words in (
+        ("Windows", ("from", *drifted), windows, (0, 3)),
+        ("Segments", ("segment", *drifted), segments, (0, 3)),
+        ("Segments that contribute", ("column", "segment", "share of rows", "part of the drift"), parts, (0, 1)),
+    ):
+        if rows:
+            yield f"## {title}\n\n{_table(headers, rows, words=words)}"
+
+
+def _verdict(report: DriftReport) -> tuple[str, str, str]:
+    return (
+        f"{report.dataset.n_current:,}",
+        percent(report.dataset.share_drifted),
+        ", ".join(_text(name) for name in report.drifted),
+    )
+
+
+def _table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, words: Sequence[int]) -> str:
+    """Draw a table. words: the columns of text, on the left."""
+    rule = ("---" if place in words else "---:" for place in range(len(headers)))
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (headers, tuple(rule), *rows))
+
+
+def _text(text: str) -> str:
+    r"""Escape every character that Markdown, or HTML in it, could read as markup; lines become one.
+
+    >>> print(_text("<b>a|b</b>"))
+    \<b\>a\|b\</b\>
+    """
+    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else percent(value)
