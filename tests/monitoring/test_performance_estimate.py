@@ -1,0 +1,156 @@
+"""Performance estimated before labels: on held-out rows whose inputs drifted, the truth lies within the interval."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn import metrics as oracle
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+
+from mlops_runtime.core.errors import EmptyInputError, SchemaError
+from mlops_runtime.monitoring.performance.estimate import ConfidenceEstimator, LossEstimator, fit_calibrator
+from mlops_runtime.monitoring.performance.measure import measure_rows
+from mlops_runtime.monitoring.performance.measured import Measured
+from mlops_runtime.monitoring.performance.scoring import ScoredRows, Scoring
+from mlops_runtime.monitoring.points import Span
+
+
+def overconfident(n: int, generator: np.random.Generator, *, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Scores twice as sure as they should be, over inputs that may have moved."""
+    logit = generator.normal(-0.5 + shift, 1.0, n)
+    outcome = (generator.random(n) < 1 / (1 + np.exp(-logit))).astype(np.float64)
+    return 1 / (1 + np.exp(-2 * logit)), outcome
+
+
+def named(measured: list[Measured]) -> dict[str, Measured]:
+    return {each.metric: each for each in measured}
+
+
+def test_isotonic_calibration_agrees_with_scikit_learn() -> None:
+    generator = np.random.default_rng(0)
+    score = np.round(generator.random(2_000), 2)  # ties
+    outcome = (generator.random(2_000) < score**2).astype(np.float64)
+    expected = IsotonicRegression(out_of_bounds="clip").fit(score, outcome)
+    asked = generator.uniform(-0.1, 1.1, 500)
+    assert fit_calibrator(score, outcome, method="isotonic")(asked) == pytest.approx(expected.predict(asked), abs=1e-12)
+
+
+def test_logistic_calibrations_agree_with_scikit_learn() -> None:
+    score, outcome = overconfident(3_000, np.random.default_rng(1))
+    low, high = np.log(score), -np.log1p(-score)
+    for method, inputs in (("platt", (low + high)[:, None]), ("beta", np.stack([low, high], axis=1))):
+        expected = LogisticRegression(C=1e9, tol=1e-10).fit(inputs, outcome).predict_proba(inputs)[:, 1]
+        assert fit_calibrator(score, outcome, method=method)(score) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_calibrator_of_classes_that_are_wholly_apart_is_finite() -> None:
+    score = np.linspace(0.0, 1.0, 100)
+    for method in ("isotonic", "platt", "beta"):
+        calibrated = fit_calibrator(score, (score > 0.5).astype(np.float64), method=method)(score)
+        assert np.isfinite(calibrated).all()
+        assert calibrated[0] < 0.01
+        assert calibrated[-1] > 0.99
+
+
+def test_a_calibrator_needs_both_outcomes() -> None:
+    with pytest.raises(EmptyInputError, match="rows of both outcomes, got 3 rows of one outcome"):
+        fit_calibrator(np.array([0.1, 0.2, 0.3]), np.ones(3))
+
+
+@pytest.mark.parametrize("method", ["platt", "beta"])
+def test_the_metrics_of_drifted_rows_lie_within_the_estimates(method: str, soak_factor: int) -> None:
+    hits, draws = dict.fromkeys(("auc", "log_loss", "brier", "accuracy", "precision", "recall"), 0), 40 * soak_factor
+    for seed in range(draws):
+        generator = np.random.default_rng(seed)
+        estimator = ConfidenceEstimator.fit(*overconfident(4_000, generator), method=method)
+        score, outcome = overconfident(1_000, generator, shift=0.8)
+        truth = named(measure_rows(ScoredRows(score[:, None], outcome), Scoring("binary")))
+        for each in estimator.estimate(score, seed=seed):
+            hits[each.metric] += each.low <= truth[each.metric].value <= each.high
+    assert min(hits.values()) / draws >= 0.85  # 95 % less the noise of 40 draws
+    assert sum(hits.values()) / draws / len(hits) >= 0.91
+
+
+def test_the_expected_auc_is_the_mean_of_the_aucs_of_all_outcomes() -> None:
+    score = np.array([0.2, 0.5, 0.5, 0.8])
+    estimator = ConfidenceEstimator(0.5, lambda given: given, (lambda given: given,))
+    weighted = pairs = 0.0
+    for i in range(4):
+        for j in set(range(4)) - {i}:
+            weight = score[i] * (1 - score[j])
+            pairs += weight
+            weighted += weight * (float(score[i] > score[j]) + 0.5 * float(score[i] == score[j]))
+    assert named(estimator.estimate(score))["auc"].value == pytest.approx(weighted / pairs)
+
+
+def test_the_expected_confusion_counts_every_row_once() -> None:
+    generator = np.random.default_rng(3)
+    estimator = ConfidenceEstimator.fit(*overconfident(20_000, generator))
+    score, outcome = overconfident(20_000, generator)
+    expected = np.array(estimator.confusion(score))
+    assert expected.sum() == pytest.approx(20_000)
+    assert expected == pytest.approx(oracle.confusion_matrix(outcome, score >= 0.5), abs=250)
+
+
+def test_a_changed_meaning_of_the_inputs_is_what_the_estimate_cannot_see() -> None:
+    generator = np.random.default_rng(4)
+    estimator = ConfidenceEstimator.fit(*overconfident(5_000, generator))
+    score, outcome = overconfident(2_000, generator)
+    accuracy = named(estimator.estimate(score))["accuracy"]
+    assert accuracy.low > oracle.accuracy_score(1 - outcome, score >= 0.5) + 0.2
+
+
+def test_estimates_say_that_they_are_estimates() -> None:
+    estimator = ConfidenceEstimator.fit(*overconfident(500, np.random.default_rng(5)))
+    points = estimator.points(np.array([0.3, 0.7]), Span.of_seconds(0, 60), {"model": "m"})
+    assert {(point.labels["estimated"], point.labels["model"]) for point in points} == {("confidence", "m")}
+    assert estimator.points(np.zeros(0), Span.of_seconds(0, 60)) == []
+
+
+def noisy(n: int, generator: np.random.Generator, *, shift: float = 0.0) -> tuple[pa.Table, np.ndarray]:
+    """Errors whose variance grows with one number, where it is known, and is larger in one city."""
+    x, known = generator.normal(shift, 1.0, n), generator.random(n) >= 0.05
+    city = generator.choice(["A", "B"], n, p=[0.7 - shift / 4, 0.3 + shift / 4])
+    variance = 0.5 + np.where(known, np.exp(np.clip(x, -3, 3) / 2), 1.0) + (city == "B")
+    inputs = {"x": np.where(known, x, np.nan), "city": city, "prediction": generator.normal(size=n)}
+    return pa.table(inputs), generator.normal(0.0, np.sqrt(variance))
+
+
+def test_the_errors_of_drifted_rows_lie_within_the_estimates(soak_factor: int) -> None:
+    hits, draws = {"mae": 0, "rmse": 0}, 60 * soak_factor
+    for seed in range(draws):
+        generator = np.random.default_rng(seed)
+        estimator = LossEstimator.fit(*noisy(5_000, generator))
+        inputs, error = noisy(800, generator, shift=0.6)
+        truth = {"mae": np.abs(error).mean(), "rmse": np.sqrt((error**2).mean())}
+        for each in estimator.estimate(inputs):
+            hits[each.metric] += each.low <= truth[each.metric] <= each.high
+    assert min(hits.values()) / draws >= 0.85
+
+
+def test_an_estimate_follows_a_drift_of_the_inputs() -> None:
+    generator = np.random.default_rng(8)
+    estimator = LossEstimator.fit(*noisy(20_000, generator))
+    before, after = (named(estimator.estimate(noisy(20_000, generator, shift=by)[0]))["mae"] for by in (0.0, 0.6))
+    assert after.low > before.high
+
+
+def test_columns_that_were_not_fitted_on_are_refused() -> None:
+    estimator = LossEstimator.fit(*noisy(200, np.random.default_rng(0)))
+    with pytest.raises(SchemaError, match="expected column `city`, got columns x"):
+        estimator.estimate(pa.table({"x": [1.0]}))
+    with pytest.raises(SchemaError, match="column `city`: expected texts, as it was fitted on, got int64"):
+        estimator.estimate(pa.table({"x": [1.0], "city": [1], "prediction": [0.0]}))
+    with pytest.raises(EmptyInputError, match="100 rows or more, got 3"):
+        LossEstimator.fit(pa.table({"x": [1.0, 2.0, 3.0]}), np.ones(3))
+
+
+def test_new_categories_and_empty_columns_are_no_error() -> None:
+    generator = np.random.default_rng(1)
+    inputs = pa.table({"x": pa.nulls(300, pa.float64()), "city": ["A", "B", None] * 100})
+    estimator = LossEstimator.fit(inputs, generator.normal(size=300))
+    found = named(estimator.estimate(pa.table({"x": [1.0, None], "city": ["Z", None]})))
+    assert 0.3 < found["mae"].value < 1.5
+    assert estimator.estimate(inputs.slice(0, 0)) == []
