@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,20 +20,21 @@ from numpy.typing import NDArray
 from mlops_runtime import _native
 from mlops_runtime.core.errors import EmptyInputError, SchemaError, problem
 from mlops_runtime.monitoring.state.counting import entries
-from mlops_runtime.monitoring.state.edges import quantile_edges
+from mlops_runtime.monitoring.state.edges import closed, holds_several, quantile_edges
 from mlops_runtime.monitoring.state.live import numeric_summary
 from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary, NumericSummary
 from mlops_runtime.monitoring.state.table import Layout, as_table, is_time, kind_of
 
 __all__ = ["MAX_CATEGORIES", "Fitted", "fit_columns"]
 
-F64 = NDArray[np.float64]
+Edges = NDArray[Any]
 
 MAX_CATEGORIES = 65_536
 _HEAD_ROWS = 65_536
 _HEAD_VALUES = 1 << 20  # over all columns: what is held at once is 8 MiB of values, however wide the table
 _SAMPLE_VALUES = 1 << 18  # over all columns, each held twice at most with its rank: 8 MiB
 _FEWEST_ROWS = 4096
+_FIRST_ROUNDED = 2**53  # from here on float64 does not hold every integer
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def fit_columns(batches: Iterable[object], *, bins: int) -> Fitted:
     for column, name in enumerate(layout.names):
         if found[name] == "numeric":
             plan = _Plan(bins, head_rows, _rows_of(_SAMPLE_VALUES, layout), is_time(first.schema.field(name).type))
-            fits[name] = _NumericFit(_edges_of(view, column, bins), plan)
+            fits[name] = _NumericFit(_edges_of(head, layout, view, column, bins), plan)
         else:
             fits[name] = _CategoricalFit()
     _count(tables, layout, fits)
@@ -121,11 +123,15 @@ def _head(tables: Iterator[pa.Table], rows: int) -> tuple[pa.Table, Iterator[pa.
     return head.slice(0, rows), itertools.chain(taken, tables)
 
 
-def _edges_of(view: _native.ArrowTable, column: int, bins: int) -> F64:
+def _edges_of(head: pa.Table, layout: Layout, view: _native.ArrowTable, column: int, bins: int) -> Edges:
     sample, moments = _native.QuantileSample(max(view.num_rows, 1)), _native.Moments()
     sample.update(view, column, 0)
     moments.update(view, column)
-    return quantile_edges(sample.sorted_values(), moments.minimum, moments.maximum, bins=bins)
+    values: Edges = sample.sorted_values()
+    kind = view.type_of(column)
+    if kind in ("int64", "uint64") and max(-moments.minimum, moments.maximum) >= _FIRST_ROUNDED:
+        values = np.sort(layout.chosen(head).column(column).drop_null().to_numpy().astype(kind, copy=False))
+    return quantile_edges(values, moments.minimum, moments.maximum, bins=bins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +147,7 @@ class _Plan:
 class _NumericFit:
     """Counts of a numeric column over given edges, and a sample of all its values."""
 
-    def __init__(self, edges: F64, plan: _Plan) -> None:
+    def __init__(self, edges: Edges, plan: _Plan) -> None:
         zeros = np.zeros(len(edges) + 1, np.int64)
         self._empty = NumericSummary(0, 0, 0, 0, edges, zeros, np.nan, np.nan, 0, 0, plan.is_time)
         self._histogram, self._moments = _native.Histogram(edges), _native.Moments()
@@ -160,13 +166,12 @@ class _NumericFit:
     def is_poor(self) -> bool:
         """Whether a bin of more than one value holds twice its share and more than sampling explains."""
         counted = self._counted()
-        together = np.append(np.append(True, np.nextafter(counted.edges[:-1], np.inf) < counted.edges[1:]), True)
         limit = counted.finite * (2.0 / self._plan.bins + 16.0 / self._plan.head)
-        return counted.rows > self._plan.head and bool((counted.counts[together] > limit).any())
+        return counted.rows > self._plan.head and bool((counted.counts[holds_several(counted.edges)] > limit).any())
 
     def with_edges_of_all(self) -> _NumericFit:
         counted = self._counted()
-        values = self._sample.sorted_values()
+        values = _as_type(self._sample.sorted_values(), counted)
         edges = quantile_edges(values, counted.minimum, counted.maximum, bins=self._plan.bins)
         return _NumericFit(edges, self._plan)
 
@@ -174,17 +179,19 @@ class _NumericFit:
         return numeric_summary(self._histogram, self._moments, self._empty)
 
 
+def _as_type(values: NDArray[np.float64], counted: NumericSummary) -> Edges:
+    """Return the sample in the type of the edges: of integers the nearest that float64 holds, which is near enough."""
+    if counted.edges.dtype.kind == "f":
+        return values
+    low, high = int(counted.minimum), int(counted.maximum)
+    return np.array([min(max(int(value), low), high) for value in values.tolist()], counted.edges.dtype)
+
+
 def _with_extremes(counted: NumericSummary) -> NumericSummary:
     """Close the open ends: values beyond the edges move into bins that end at the exact extremes."""
     if counted.finite == 0:
         return counted
-    edges, counts = counted.edges, counted.counts
-    with np.errstate(over="ignore"):  # below the most negative float there is none
-        below = np.nextafter(counted.minimum, -np.inf)
-    if counts[0] and np.isfinite(below):
-        edges, counts = np.append(below, edges), np.append(0, counts)
-    if counts[-1]:
-        edges, counts = np.append(edges, counted.maximum), np.append(counts, 0)
+    edges, counts = closed(counted.edges, counted.counts, counted.minimum, counted.maximum)
     return replace(counted, edges=edges, counts=counts)
 
 

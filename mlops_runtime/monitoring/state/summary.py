@@ -6,7 +6,7 @@ Merging adds integers, so merge(a, b) equals the summary of the concatenated row
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, ClassVar, Literal
@@ -34,6 +34,8 @@ MAX_EXAMPLES = 8
 class NumericSummary:
     """A numeric column. `counts[i]` finite values lie in (edges[i-1], edges[i]]; the two ends are open.
 
+    edges: float64; int64 or uint64 when the reference has integers that float64 would round, which are counted exactly.
+    minimum, maximum: of the finite values; an int where float64 would round it, NaN where there is none.
     total, total_of_squares: exact sums, integers in units of 2**-1074 and 2**-2148 (`_native.Moments.sums`).
     is_time: the numbers are microseconds since 1970, UTC.
     """
@@ -43,7 +45,7 @@ class NumericSummary:
     missing: int
     positive_infinite: int
     negative_infinite: int
-    edges: NDArray[np.float64]
+    edges: NDArray[Any]
     counts: NDArray[np.int64]
     minimum: float
     maximum: float
@@ -55,6 +57,11 @@ class NumericSummary:
     def finite(self) -> int:
         """How many values the histogram holds."""
         return int(self.counts.sum())
+
+    @property
+    def origin(self) -> int:
+        """Where float64 can measure the edges from without loss: 0, or the first edge when they are integers."""
+        return 0 if self.edges.dtype.kind == "f" else int(self.edges[0])
 
     @property
     def mean(self) -> float:
@@ -83,25 +90,26 @@ class NumericSummary:
             negative_infinite=self.negative_infinite + other.negative_infinite,
             edges=self.edges,
             counts=self.counts + other.counts,
-            minimum=float(np.fmin(self.minimum, other.minimum)),
-            maximum=float(np.fmax(self.maximum, other.maximum)),
+            minimum=_extreme(min, self.minimum, other.minimum),
+            maximum=_extreme(max, self.maximum, other.maximum),
             total=self.total + other.total,
             total_of_squares=self.total_of_squares + other.total_of_squares,
             is_time=self.is_time,
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values: floats as C99 hex, the exact sums as decimal strings."""
+        """Return plain values: floats as C99 hex, large integers as decimal strings."""
         return {
             "kind": self.kind,
             "rows": self.rows,
             "missing": self.missing,
             "positive_infinite": self.positive_infinite,
             "negative_infinite": self.negative_infinite,
-            "edges": [hex_float(edge) for edge in self.edges],
+            "edge_type": self.edges.dtype.name,
+            "edges": [_text(edge) for edge in self.edges.tolist()],
             "counts": self.counts.tolist(),
-            "minimum": hex_float(self.minimum),
-            "maximum": hex_float(self.maximum),
+            "minimum": _text(self.minimum),
+            "maximum": _text(self.maximum),
             "total": str(self.total),
             "total_of_squares": str(self.total_of_squares),
             "is_time": self.is_time,
@@ -115,16 +123,16 @@ class NumericSummary:
             missing=int(values["missing"]),
             positive_infinite=int(values["positive_infinite"]),
             negative_infinite=int(values["negative_infinite"]),
-            edges=np.array([from_hex_float(edge) for edge in values["edges"]], np.float64),
+            edges=_edges(values, where),
             counts=np.array(values["counts"], np.int64),
-            minimum=from_hex_float(values["minimum"]),
-            maximum=from_hex_float(values["maximum"]),
+            minimum=_number(values["minimum"]),
+            maximum=_number(values["maximum"]),
             total=int(values["total"]),
             total_of_squares=int(values["total_of_squares"]),
             is_time=bool(values["is_time"]),
         )
         edges, special = summary.edges, summary.positive_infinite + summary.negative_infinite
-        ordered = len(edges) > 0 and bool(np.isfinite(edges).all()) and bool((np.diff(edges) > 0).all())
+        ordered = len(edges) > 0 and bool(np.isfinite(edges).all()) and bool((edges[:-1] < edges[1:]).all())
         _require(ordered, where, "finite, strictly increasing edges", "others")
         _require(len(summary.counts) == len(edges) + 1, where, f"{len(edges) + 1} counts", str(len(summary.counts)))
         _require_total(summary.counts, summary.missing + special, summary.rows, where)
@@ -230,6 +238,28 @@ def summary_from_dict(values: Mapping[str, Any], *, where: str) -> ColumnSummary
 
 
 _REFIT = "fit the baseline again"
+_EDGE_TYPES = ("float64", "int64", "uint64")
+
+
+def _edges(values: Mapping[str, Any], where: str) -> NDArray[Any]:
+    kind = values.get("edge_type", "float64")  # the only one there was at first
+    _require(kind in _EDGE_TYPES, where, f"edges of {', '.join(_EDGE_TYPES)}", str(kind))
+    return np.array([_number(edge) for edge in values["edges"]], kind)
+
+
+def _extreme(choose: Callable[[float, float], float], one: float, other: float) -> float:
+    """Return the lesser or greater; NaN stands for none."""
+    if math.isnan(one) or math.isnan(other):
+        return other if math.isnan(one) else one
+    return choose(one, other)
+
+
+def _text(value: float) -> str:
+    return str(value) if isinstance(value, int) else hex_float(value)
+
+
+def _number(text: str) -> float:
+    return int(text) if text.removeprefix("-").isdigit() else from_hex_float(text)
 
 
 def _require(holds: bool, where: str, expected: str, got: str) -> None:

@@ -88,17 +88,21 @@ class Layout:
         conversions = {place: steps for place, steps in targets.items() if steps}
         return cls(names, conversions, is_whole=not conversions and len(names) == len(schema))
 
-    def view(self, table: pa.Table) -> _native.ArrowTable:
-        """Return the kernels' view of the columns, in the order of `names`."""
+    def chosen(self, table: pa.Table) -> pa.Table:
+        """Return the columns `names`, converted."""
         if self.is_whole:
-            return _native.ArrowTable(table)
+            return table
         chosen = table.select(list(self.names))
         for place, steps in self.conversions.items():
             values = chosen.column(place)
             for target in steps:
                 values = values.cast(target, safe=not is_time(target))
             chosen = chosen.set_column(place, self.names[place], values)
-        return _native.ArrowTable(chosen)
+        return chosen
+
+    def view(self, table: pa.Table) -> _native.ArrowTable:
+        """Return the kernels' view of the columns, in the order of `names`."""
+        return _native.ArrowTable(self.chosen(table))
 
 
 def _conversion(arrow: pa.DataType, kind: Kind) -> tuple[pa.DataType, ...]:
