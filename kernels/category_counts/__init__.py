@@ -1,0 +1,1 @@
+"""Counts over given categories: the oracle of `CategoryCounts`, and its Triton form."""
