@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_runtime.monitoring.state.edges import interpolated_cdf, quantile
+from mlops_runtime.monitoring.state.edges import holds_several, interpolated_cdf, quantile
 from mlops_runtime.monitoring.state.summary import NumericSummary
 from mlops_runtime.monitoring.statistics.ks_null import ks_p
 from mlops_runtime.monitoring.statistics.result import Statistic
 
 __all__ = ["cramer_von_mises", "ks", "reference_scale", "wasserstein", "wasserstein_limits"]
 
+Edges = NDArray[Any]
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 _MEAN_KOLMOGOROV = math.sqrt(math.pi / 2.0) * math.log(2.0)
 
 
-def ks(edges: F64, reference: I64, current: I64) -> Statistic:
+def ks(edges: Edges, reference: I64, current: I64) -> Statistic:
     """Kolmogorov-Smirnov distance sup |F - G|, from counts: the largest gap at an edge.
 
     The gap at the edges is a lower limit of the true one. Inside a bin the gap is at most the larger of
-    F(right) - G(left) and G(right) - F(left), which gives the upper limit; a bin one float wide holds one value, so
-    nothing can hide in it. Exact when every value of both samples has such a bin.
+    F(right) - G(left) and G(right) - F(left), which gives the upper limit; nothing can hide in a bin that
+    holds a single value. Exact when every value of both samples has such a bin.
     The p-value is that of the gap at the edges under its own null distribution (`ks_null`).
     """
     n, m = int(reference.sum()), int(current.sum())
@@ -38,12 +40,12 @@ def ks(edges: F64, reference: I64, current: I64) -> Statistic:
     )
 
 
-def cramer_von_mises(edges: F64, reference: I64, current: I64) -> Statistic:
+def cramer_von_mises(edges: Edges, reference: I64, current: I64) -> Statistic:
     """Cramér-von Mises distance ∫ (F - G)² dH, H the rows of both sides together; 0 to 1/3.
 
-    The value takes both functions as linear inside bins, and steps in bins one float wide; the limits hold whatever
-    they do there. With untied rows it is scipy's `cramervonmises_2samp` statistic T as (T + (4 n m - 1) / (6 (n + m)))
-    less its mid-rank terms: n m / (n + m) times this value. Source: Anderson, Annals Math. Stat. 33 (1962).
+    The value takes both functions as linear inside bins, and as steps in bins that hold a single value; the limits
+    hold whatever they do there. Times n m / (n + m) it is the statistic T of scipy's `cramervonmises_2samp`, for rows
+    without ties. Source: Anderson, Annals Math. Stat. 33 (1962).
     """
     n, m = int(reference.sum()), int(current.sum())
     weights = (reference + current) / (n + m)
@@ -51,7 +53,7 @@ def cramer_von_mises(edges: F64, reference: I64, current: I64) -> Statistic:
     left = np.concatenate([[0.0], right[:-1]])
     signed = np.cumsum(reference) / n - np.cumsum(current) / m
     before = np.concatenate([[0.0], signed[:-1]])
-    inner = np.where(_one_float(edges), right**2, (left**2 + before * signed + right**2) / 3.0)
+    inner = np.where(holds_several(edges), (left**2 + before * signed + right**2) / 3.0, right**2)
     value = float(np.sum(weights * inner))
     low, high = float(np.sum(weights * least**2)), float(np.sum(weights * highest**2))
     null = (1.0 / n + 1.0 / m) / 6.0
@@ -64,8 +66,8 @@ def wasserstein(reference: NumericSummary, current: NumericSummary) -> Statistic
     None where the reference has no spread to measure with and the current values differ. See `reference_scale`.
     """
     low, high = min(reference.minimum, current.minimum), max(reference.maximum, current.maximum)
-    points, f = interpolated_cdf(reference.edges, reference.counts, low, high)
-    _, g = interpolated_cdf(reference.edges, current.counts, low, high)
+    points, f = interpolated_cdf(reference.edges, reference.counts, low, high, origin=reference.origin)
+    _, g = interpolated_cdf(reference.edges, current.counts, low, high, origin=reference.origin)
     value, least, most = wasserstein_limits(points, f, g)
     n, m, scale = reference.finite, current.finite, reference_scale(reference)
     if value == 0.0:
@@ -78,7 +80,8 @@ def wasserstein(reference: NumericSummary, current: NumericSummary) -> Statistic
 def reference_scale(reference: NumericSummary) -> float:
     """Interquartile range of the reference, its standard deviation when that is 0; 0 for a constant."""
     ends = reference.edges, reference.counts, reference.minimum, reference.maximum
-    spread, deviation = quantile(*ends, 0.75) - quantile(*ends, 0.25), reference.standard_deviation
+    low, high = (quantile(*ends, share, origin=reference.origin) for share in (0.25, 0.75))
+    spread, deviation = high - low, reference.standard_deviation
     return spread if deviation > 0.0 and spread > 1e-9 * deviation else deviation
 
 
@@ -100,17 +103,11 @@ def wasserstein_limits(points: F64, f: F64, g: F64) -> tuple[float, float, float
     return value, low, high
 
 
-def _one_float(edges: F64) -> NDArray[np.bool_]:
-    """Whether a bin holds one value only; the open ends do not."""
-    single = np.nextafter(edges[:-1], np.inf) == edges[1:]
-    return np.concatenate([[False], single, [False]])
-
-
-def _gaps(edges: F64, reference: I64, current: I64) -> tuple[F64, F64, F64]:
+def _gaps(edges: Edges, reference: I64, current: I64) -> tuple[F64, F64, F64]:
     """Return per bin |F - G| at its right edge, and the most and the least |F - G| can be at a value in it."""
     f, g = np.cumsum(reference) / reference.sum(), np.cumsum(current) / current.sum()
     f_left, g_left = np.concatenate([[0.0], f[:-1]]), np.concatenate([[0.0], g[:-1]])
-    right, single = np.abs(f - g), _one_float(edges)
+    right, single = np.abs(f - g), ~holds_several(edges)
     empty = (reference == 0) & (current == 0)
     most = np.where(single | empty, right, np.maximum(f - g_left, g - f_left))
     least = np.where(single, right, np.maximum(0.0, np.maximum(f_left - g, g_left - f)))
