@@ -8,26 +8,18 @@ from collections.abc import Mapping
 from mlops_runtime.monitoring.points import Point, Span
 from mlops_runtime.monitoring.report.drift import ColumnDrift, DriftReport
 
-__all__ = ["COLUMN_METRICS", "drift_points"]
+__all__ = ["drift_points"]
 
-COLUMN_METRICS = (
-    "psi",
-    "ks",
-    "js",
-    "wasserstein",
-    "total_variation",
-    "missing_share",
-    "new_share",
-    "p_value",
-    "effect",
-    "drifted",
-)
+_VERDICT = ("p_value", "effect", "drifted")
+_OF_EVERY_KIND = ("psi", "js", "hellinger", "total_variation", "chi_square", "cramers_v")
+_OF_NUMBERS = ("ks", "cramer_von_mises", "wasserstein", "positive_infinite_share", "negative_infinite_share")
+_OF_CATEGORIES = ("new_share",)
 
 
 def drift_points(report: DriftReport, span: Span, labels: Mapping[str, str] | None = None) -> list[Point]:
     """Return every statistic of every column, with the label `column`, then those of the whole data set.
 
-    Statistics that a column does not have (KS of categories, say) make no point; one that could not be computed is NaN.
+    Statistics that a kind does not have (KS of categories) make no point; one that could not be computed is NaN.
     `drifted` is 0 or 1. Of the data set: `share_drifted`, `drifted` and `rows`. labels: added to each point.
 
     >>> import pyarrow as pa
@@ -50,13 +42,13 @@ def drift_points(report: DriftReport, span: Span, labels: Mapping[str, str] | No
 
 
 def _of_column(column: ColumnDrift, span: Span, labels: Mapping[str, str]) -> list[Point]:
-    own = {**labels, "column": column.name}
-    points = []
-    for metric in COLUMN_METRICS:
-        if metric in column.inapplicable:
-            continue
-        value = getattr(column, metric)
-        low, high = column.limits.get(metric) or (None, None)
-        number = math.nan if value is None else float(value)
-        points.append(Point(metric, number, span, column.n_current, low, high, own))
+    own, n = {**labels, "column": column.name}, column.current.rows
+    points = [Point(metric, float(getattr(column, metric)), span, n, labels=own) for metric in _VERDICT]
+    of_kind = _OF_CATEGORIES if column.kind == "categorical" else _OF_NUMBERS
+    for metric in ("missing_share", *_OF_EVERY_KIND, *of_kind):
+        found = column.statistics.get(metric)
+        if found is None:
+            points.append(Point(metric, math.nan, span, n, labels=own))
+        else:
+            points.append(Point(metric, found.value, span, found.m, found.low, found.high, own))
     return points
