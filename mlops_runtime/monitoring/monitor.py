@@ -95,6 +95,10 @@ class Monitor:
         """Return the counts so far, by column."""
         return self._counts.summaries()
 
+    def as_baseline(self) -> Baseline:
+        """Return a baseline of what was counted so far, over the same edges and categories."""
+        return Baseline(self.summaries(), self._baseline.skipped)
+
     def report(self) -> DriftReport:
         """Compare what was counted with the baseline."""
         return build_report(self._baseline.columns, self.summaries(), rows=self._rows)

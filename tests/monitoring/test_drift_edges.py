@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from mlops_runtime import _native
-from mlops_runtime.core.errors import SchemaError, ShapeError
+from mlops_runtime.core.errors import ConfigError, SchemaError, ShapeError
 from mlops_runtime.monitoring import Baseline, Monitor, compare
 from mlops_runtime.monitoring.state.edges import interpolated_cdf, quantile
 from mlops_runtime.monitoring.state.summary import NumericSummary
@@ -168,3 +168,33 @@ def test_counts_above_2_to_the_32_add_up() -> None:
 def test_the_live_state_of_a_default_baseline_fits_in_4_kib() -> None:
     one = numeric(Baseline.fit(table(RNG.normal(size=200_000).tolist())))
     assert _native.TableCounts([one.edges]).state_bytes(0) <= 4096
+
+
+def test_a_column_without_a_reference_is_counted_over_fixed_buckets_and_compared_once_there_is_one() -> None:
+    blank = Baseline({}).with_blank({"x": 100.0})
+    first, second = RNG.normal(100, 1, 2_000), RNG.normal(101, 1, 2_000)
+    one, other = (Monitor(blank).update(pa.table({"x": part})) for part in (first, second))
+    assert not one.report().dataset.drifted  # there is nothing to compare with
+    reference = Baseline.from_files(one.as_baseline().to_files())
+    assert not Monitor(reference).update(pa.table({"x": RNG.normal(100, 1, 2_000)})).report().dataset.drifted
+    assert Monitor(reference).update(pa.table({"x": second})).report().dataset.drifted
+    merged = one.merge(other).summaries()["x"]
+    whole = Monitor(blank).update(pa.table({"x": np.concatenate([second, first])})).summaries()["x"]
+    assert merged.to_dict() == whole.to_dict()
+    assert _native.TableCounts([numeric(reference).edges]).state_bytes(0) <= 4096
+
+
+@pytest.mark.parametrize("centre", [0.0, -3.7, 1e9, 1e300, -TINY])
+def test_fixed_buckets_give_the_centre_a_bin_of_its_own_wherever_it_lies(centre: float) -> None:
+    one = numeric(Baseline({}).with_blank({"x": centre}))
+    values = [centre, centre, math.nextafter(centre, math.inf), math.nextafter(centre, -math.inf), centre + 5, LARGEST]
+    counted = Monitor(Baseline({"x": one})).update(table(values)).summaries()["x"]
+    assert isinstance(counted, NumericSummary)
+    assert counted.counts[np.searchsorted(one.edges, centre)] == values.count(centre)
+    assert len(one.edges) <= 252
+
+
+@pytest.mark.parametrize("centres", [{"x": math.nan}, {"x": math.inf}, {"y": 0.0}])
+def test_a_blank_column_needs_a_new_name_and_a_finite_centre(centres: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="new columns, each with a finite centre"):
+        Baseline.fit(pa.table({"y": [1.0]})).with_blank(centres)

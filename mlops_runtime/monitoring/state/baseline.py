@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from mlops_runtime.core.digest import canonical_json, sha256_bytes
 from mlops_runtime.core.errors import ConfigError, SchemaError, problem
+from mlops_runtime.monitoring.state.edges import prefix_edges
 from mlops_runtime.monitoring.state.fitting import fit_columns
-from mlops_runtime.monitoring.state.summary import ColumnSummary, summary_from_dict
+from mlops_runtime.monitoring.state.summary import ColumnSummary, NumericSummary, summary_from_dict
 
 __all__ = ["Baseline"]
 
@@ -60,6 +62,26 @@ class Baseline:
             raise ConfigError(f"Baseline.fit: expected 2 <= bins <= 65000, got {bins} — the default is 256")
         fitted = fit_columns(_batches(data), bins=bins)
         return cls(fitted.columns, fitted.skipped)
+
+    def with_blank(self, centres: Mapping[str, float]) -> Baseline:
+        """Return this baseline and, beside it, numeric columns of which there is no reference data yet.
+
+        centres: roughly where the values of each lie. They are counted over fixed buckets around that (`prefix_edges`),
+        so that all windows and monitors can be merged and compared; `Monitor.as_baseline` makes a reference of what was
+        counted. Until then a report judges nothing of them. Raises ConfigError for a column there is, or a centre that
+        is not finite.
+
+        >>> Baseline({}).with_blank({"latency_ms": 20.0}).rows
+        0
+        """
+        for name, centre in centres.items():
+            if name in self.columns or not math.isfinite(centre):
+                expected = "new columns, each with a finite centre"
+                got = f"`{name}`: {centre}{', which the baseline has' if name in self.columns else ''}"
+                next_step = "leave it out, or choose where its values lie"
+                raise ConfigError(problem(expected=expected, got=got, where="with_blank", next_step=next_step))
+        blank = {name: NumericSummary.blank(prefix_edges(centre)) for name, centre in centres.items()}
+        return Baseline({**self.columns, **blank}, tuple(name for name in self.skipped if name not in centres))
 
     def to_files(self) -> dict[str, bytes]:
         """Return the files a bundle stores; the same baseline gives the same bytes."""

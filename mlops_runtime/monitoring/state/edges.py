@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["closed", "holds_several", "interpolated_cdf", "quantile", "quantile_edges"]
+__all__ = ["closed", "holds_several", "interpolated_cdf", "prefix_edges", "quantile", "quantile_edges"]
 
 Edges = NDArray[Any]
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
+
+_LEAST_OCTAVE, _OCTAVES, _STEPS = -10, 31, 4  # 0.001 to 2 million, four buckets an octave
 
 
 def quantile_edges(values: Edges, low: float, high: float, *, bins: int) -> Edges:
@@ -44,6 +46,24 @@ def quantile_edges(values: Edges, low: float, high: float, *, bins: int) -> Edge
         atoms = cuts[repeats > 1]
     ends = np.array([low, high] if values.dtype.kind == "f" else [int(low), int(high)], values.dtype)
     return np.unique(np.concatenate([_below(np.append(atoms, ends[0])), cuts, ends[1:]]))
+
+
+def prefix_edges(centre: float) -> F64:
+    """Return the edges for a column of which nothing is known but roughly where it lies: at most 252, the same for all.
+
+    They are centre ± 2**e * (1 + j/4) for e = -10 … 20 and j = 0 … 3, and ± 2**21: distances in one bucket share their
+    sign, exponent and two leading bits of the mantissa, but for its upper end. The centre has a bin of its own. Edges
+    are rounded to float64 and values compared with them exactly: nothing is subtracted from a value.
+
+    >>> edges = prefix_edges(0.0)
+    >>> len(edges), edges[edges > 0][:5].tolist()
+    (252, [0.0009765625, 0.001220703125, 0.00146484375, 0.001708984375, 0.001953125])
+    """
+    octaves = 2.0 ** np.arange(_LEAST_OCTAVE, _LEAST_OCTAVE + _OCTAVES)
+    steps = np.append((octaves[:, None] * (1.0 + np.arange(_STEPS) / _STEPS)).ravel(), 2.0 * octaves[-1])
+    middle = np.array([centre])
+    edges: F64 = np.unique(np.concatenate([centre - steps, _below(middle), middle, centre + steps]))
+    return edges
 
 
 def closed(edges: Edges, counts: I64, low: float, high: float) -> tuple[Edges, I64]:

@@ -148,8 +148,7 @@ class _NumericFit:
     """Counts of a numeric column over given edges, and a sample of all its values."""
 
     def __init__(self, edges: Edges, plan: _Plan) -> None:
-        zeros = np.zeros(len(edges) + 1, np.int64)
-        self._empty = NumericSummary(0, 0, 0, 0, edges, zeros, np.nan, np.nan, 0, 0, plan.is_time)
+        self._empty = NumericSummary.blank(edges, is_time=plan.is_time)
         self._histogram, self._moments = _native.Histogram(edges), _native.Moments()
         self._sample = _native.QuantileSample(plan.sampled)
         self._plan = plan

@@ -53,6 +53,11 @@ class NumericSummary:
     total_of_squares: int
     is_time: bool = False
 
+    @classmethod
+    def blank(cls, edges: NDArray[Any], *, is_time: bool = False) -> NumericSummary:
+        """Return the summary of no row over these edges."""
+        return cls(0, 0, 0, 0, edges, np.zeros(len(edges) + 1, np.int64), math.nan, math.nan, 0, 0, is_time)
+
     @property
     def finite(self) -> int:
         """How many values the histogram holds."""
