@@ -15,6 +15,7 @@ from mlops_runtime.monitoring.statistics.cumulative import cramer_von_mises, ks,
 from mlops_runtime.monitoring.statistics.distances import hellinger, jensen_shannon, psi, total_variation
 from mlops_runtime.monitoring.statistics.groups import pool_adjacent, pool_rare
 from mlops_runtime.monitoring.statistics.ks_null import bridge_tail, ks_p
+from mlops_runtime.monitoring.statistics.ranks import cliffs_delta
 from mlops_runtime.monitoring.statistics.result import Statistic
 from mlops_runtime.monitoring.statistics.shares import new_share_p, share_change, share_change_p, wilson
 from mlops_runtime.monitoring.statistics.special import chi2_tail, kolmogorov_tail, normal_tail
@@ -192,6 +193,27 @@ def test_the_limit_takes_over_where_it_is_within_an_eighth_of_the_exact_walk() -
             limit = bridge_tail(np.sqrt(127) * gap + 1.0 / (6.0 * np.sqrt(127)), masses)
             assert exact == pytest.approx(limit, rel=0.125)
     assert compared > 10
+
+
+@pytest.mark.parametrize(("n", "m"), [(30, 40), (500, 100), (1, 60)])
+def test_the_rank_test_is_scipys_with_ties(n: int, m: int) -> None:
+    before, now = RNG.integers(0, 12, n), RNG.integers(1, 13, m)
+    expected = scipy.stats.mannwhitneyu(now, before, method="asymptotic")
+    found = cliffs_delta(np.bincount(before, minlength=13), np.bincount(now, minlength=13))
+    assert found.p_value == pytest.approx(expected.pvalue, rel=1e-9)
+    assert found.value == pytest.approx(2.0 * expected.statistic / (n * m) - 1.0, rel=1e-12, abs=1e-15)
+
+
+@pytest.mark.parametrize("rows", [30, 300])
+@pytest.mark.parametrize("shift", [0.0, 0.5, 1.5])
+def test_the_interval_of_cliffs_delta_covers_the_populations(rows: int, shift: float, soak_factor: int) -> None:
+    rng, draws = np.random.default_rng(rows), 400 * soak_factor
+    edges = np.concatenate([[-np.inf], scipy.stats.norm.ppf(np.arange(1, 256) / 256), [np.inf]])
+    masses = [np.diff(scipy.stats.norm.cdf(edges - mean)) for mean in (0.0, shift)]
+    truth = cliffs_delta(*(np.rint(mass * 10**12).astype(int) for mass in masses)).value
+    found = [cliffs_delta(rng.multinomial(2 * rows, masses[0]), rng.multinomial(rows, masses[1])) for _ in range(draws)]
+    missed = sum(not one.low <= truth <= one.high for one in found)
+    assert missed <= 0.06 * draws + 4.0 * np.sqrt(0.06 * 0.94 * draws)
 
 
 def test_pooled_cells_expect_five_rows_on_both_sides_and_keep_every_row() -> None:

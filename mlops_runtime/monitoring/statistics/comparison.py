@@ -12,6 +12,7 @@ from mlops_runtime.monitoring.statistics.contingency import chi_square, cramers_
 from mlops_runtime.monitoring.statistics.cumulative import cramer_von_mises, ks, wasserstein
 from mlops_runtime.monitoring.statistics.distances import hellinger, jensen_shannon, psi, total_variation
 from mlops_runtime.monitoring.statistics.groups import GroupedCounts, grouped, pool_adjacent, pool_rare
+from mlops_runtime.monitoring.statistics.ranks import cliffs_delta
 from mlops_runtime.monitoring.statistics.result import Statistic
 from mlops_runtime.monitoring.statistics.shares import cohen_h, new_share_p, share, share_change
 from mlops_runtime.monitoring.statistics.verdict import Evidence
@@ -19,7 +20,8 @@ from mlops_runtime.monitoring.statistics.verdict import Evidence
 __all__ = ["Comparison", "compare_summaries", "percent"]
 
 _FLOOR = 0.1
-_MAJOR = 0.25
+_DELTA_FLOOR = 0.147
+_MAJOR = 2.5
 _SHARE_FLOOR = 0.05
 _COHEN_FLOOR = 0.2
 
@@ -31,7 +33,7 @@ class Comparison:
     statistics, by name; one that cannot be computed (a side without values, a constant without a scale) is not there:
 
     - of numbers and categories: psi, js, hellinger, total_variation, chi_square, cramers_v;
-    - of numbers: ks, cramer_von_mises, wasserstein, and the shares positive_infinite and negative_infinite;
+    - of numbers: ks, cliffs_delta, cramer_von_mises, wasserstein; the shares positive_infinite and negative_infinite;
     - of categories: new_share; of both: missing. A share is there as <share>_share and <share>_change.
     """
 
@@ -59,7 +61,7 @@ def _numeric(reference: NumericSummary, current: NumericSummary) -> Comparison:
     if reference.finite and current.finite:
         edges, before, now = reference.edges, reference.counts, current.counts
         pair = grouped(before, now)
-        shifts = [ks(edges, before, now), *_of_shares(pair, pool_adjacent(*pair))]
+        shifts = [ks(edges, before, now), cliffs_delta(before, now), *_of_shares(pair, pool_adjacent(*pair))]
         distance = wasserstein(reference, current)
         found += [*shifts, cramer_von_mises(edges, before, now), *([distance] if distance else [])]
         tests = [*_shift_tests(shifts), *tests]
@@ -88,23 +90,27 @@ def _of_shares(groups: GroupedCounts, cells: GroupedCounts) -> list[Statistic]:
 
 
 def _shift_tests(shifts: Iterable[Statistic]) -> list[Evidence]:
-    """Return the evidence that the distribution moved: each effect beside the test that can see it.
+    """Return the evidence that the distribution moved: each effect beside the test that sees it.
 
-    Numbers: KS by its own p-value, PSI (what noise alone comes to taken off) by the chi-square of its groups.
-    Categories: the louder of total variation and PSI, by the chi-square. All three have the floor 0.1.
+    Numbers: KS and Cliff's delta by their own p-values, PSI (what noise alone comes to taken off) by the chi-square of
+    its groups. Categories: the louder of total variation and PSI, by the chi-square.
     """
     by_name = {one.name: one for one in shifts}
-    excess, chi_p = by_name["psi"].excess, by_name["chi_square"].p_value or 0.0
+    excess, chi_square_p = by_name["psi"].excess, by_name["chi_square"].p_value
     if "ks" in by_name:
-        distance = by_name["ks"]
-        return [_shift("ks", distance.p_value or 0.0, distance.value), _shift("psi", chi_p, excess)]
+        distance, delta = by_name["ks"], by_name["cliffs_delta"]
+        return [
+            _shift("ks", distance.p_value, distance.value, _FLOOR),
+            _shift("cliffs_delta", delta.p_value, abs(delta.value), _DELTA_FLOOR),
+            _shift("psi", chi_square_p, excess, _FLOOR),
+        ]
     effect, name = max((by_name["total_variation"].value, "tv"), (excess, "psi"))
-    return [_shift(name, chi_p, effect)]
+    return [_shift(name, chi_square_p, effect, _FLOOR)]
 
 
-def _shift(name: str, p_value: float, effect: float) -> Evidence:
-    words = "major shift" if effect >= _MAJOR else "moderate shift"
-    return Evidence(name, p_value, effect, effect / _FLOOR, words)
+def _shift(name: str, p_value: float | None, effect: float, floor: float) -> Evidence:
+    words = "major shift" if effect >= _MAJOR * floor else "moderate shift"
+    return Evidence(name, 1.0 if p_value is None else p_value, effect, effect / floor, words)
 
 
 def _special_shares(reference: NumericSummary, current: NumericSummary) -> Iterable[Statistic]:
@@ -132,7 +138,7 @@ def _share_tests(found: Iterable[Statistic], reference: ColumnSummary) -> list[E
             now, change = by_name[f"{name}_share"].value, by_name[f"{name}_change"]
             before = getattr(reference, name) / reference.rows
             if before or now:
-                tests.append(_share_evidence(words, change.p_value or 0.0, before, now))
+                tests.append(_share_evidence(words, 1.0 if change.p_value is None else change.p_value, before, now))
     return tests
 
 

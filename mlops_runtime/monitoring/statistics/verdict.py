@@ -6,7 +6,8 @@ hundred. So a column has drifted when
 1. its p-value (least over its tests, times their number: Bonferroni) is rejected by Benjamini & Hochberg's procedure
    over all columns at a false discovery rate of 5 %, and
 2. a test that is itself that significant shows an effect at or above its floor:
-   - distribution: KS >= 0.1 (numbers) or total variation >= 0.1 (categories), or PSI >= 0.1;
+   - distribution: KS >= 0.1 or Cliff's delta >= 0.147 (numbers), total variation >= 0.1 (categories), or PSI at
+     least 0.1 over what noise alone comes to;
    - a share (missing, infinite, new categories): changed by >= 0.05, or by Cohen's h >= 0.2 (0 to 1 %).
 
 Below 30 rows on either side there is no verdict.
