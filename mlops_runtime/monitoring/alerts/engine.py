@@ -74,6 +74,11 @@ class AlertEngine:
         """Return how far the source of points was read, as the last round was told."""
         return Board.load(self.folder).cursor
 
+    def latest(self) -> list[Point]:
+        """Return the last point of every series that rules judge, each once."""
+        series = Board.load(self.folder).series.values()
+        return list({(one.point.metric, frozenset(one.labels.items())): one.point for one in series}.values())
+
     def observe(self, points: Iterable[Point], *, now: datetime | None = None, cursor: str = "") -> Round:
         """Take points in any order, and the time, by default the clock's; queue what there is to tell.
 
@@ -113,7 +118,7 @@ class AlertEngine:
                 taken += 1
                 moved.append(series)
                 if series.machine.fired != before:
-                    series.evidence = self._evidence(rule, point, batch, alert=series.alert_id)
+                    series.evidence = self._evidence(rule, point, batch)
         self._tell(board, moved, now)
         return taken, late
 
@@ -156,5 +161,5 @@ def _pending(board: Board) -> int:
     return sum(one.machine.phase is Phase.PENDING for one in board.series.values())
 
 
-def _segments_alone(rule: Rule, point: Point, beside: Sequence[Point], *, alert: str) -> Evidence:  # noqa: ARG001
+def _segments_alone(rule: Rule, point: Point, beside: Sequence[Point]) -> Evidence:
     return Evidence(segments=top_segments(rule, point, beside))

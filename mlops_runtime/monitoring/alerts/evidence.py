@@ -59,9 +59,9 @@ class Evidence:
 
 
 class EvidenceSource(Protocol):
-    """Finds evidence when an alert begins to fire. alert: its id. beside: all points of windows that end then."""
+    """Finds evidence when an alert begins to fire. beside: all points of windows that end when the point's does."""
 
-    def __call__(self, rule: Rule, point: Point, beside: Sequence[Point], *, alert: str) -> Evidence:
+    def __call__(self, rule: Rule, point: Point, beside: Sequence[Point]) -> Evidence:
         """Return what is known."""
 
 

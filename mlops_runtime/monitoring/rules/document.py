@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -17,13 +18,13 @@ from mlops_runtime.monitoring.rules.matching import MatcherField, accepts
 from mlops_runtime.monitoring.rules.sinks import AlertmanagerSettings, LogSettings, SinkSettings, WebhookSettings
 from mlops_runtime.monitoring.rules.stretch import Duration, Stretch, StretchField
 
-__all__ = ["Missing", "Rule", "RuleSet", "Severity", "Sinks", "default_rules"]
+__all__ = ["SUMMARY_FIELD", "Missing", "Rule", "RuleSet", "Severity", "Sinks", "default_rules"]
 
 Severity = Literal["info", "warning", "critical"]
 
 _NAME = r"^[A-Za-z_][A-Za-z0-9_-]{0,127}$"
 _METRIC = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
-_FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+SUMMARY_FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _DRIFTED = Condition(above=0.5)
 
 
@@ -75,7 +76,7 @@ class Rule(Strict):
     @field_validator("summary")
     @classmethod
     def _has_known_braces(cls, text: str) -> str:
-        left = _FIELD.sub("", text)
+        left = SUMMARY_FIELD.sub("", text)
         if "{" in left or "}" in left:
             raise ValueError(f"expected only names in braces, such as {{value}} and {{column}}, got {text!r}")
         return text
@@ -86,9 +87,9 @@ class Rule(Strict):
             return False
         return self.window is None or point.span.end - point.span.start == self.window
 
-    def summarise(self, values: dict[str, str]) -> str:
-        """Return the summary with the names in braces replaced; a label that is not there is a dash."""
-        return _FIELD.sub(lambda found: values.get(found[1], "-"), self.summary)
+    def summarise(self, values: Mapping[str, str], *, lacking: str = "-") -> str:
+        """Return the summary with the names in braces replaced. lacking: for a label that is not there."""
+        return SUMMARY_FIELD.sub(lambda found: values.get(found[1], lacking), self.summary)
 
 
 class Sinks(Strict):
