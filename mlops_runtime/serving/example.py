@@ -47,7 +47,8 @@ def _typical(bundle: Bundle, name: str, kind: str) -> str | float | None:
     if summary is None:
         return None
     if isinstance(summary, CategoricalSummary):
-        return summary.categories[0] if summary.categories else None
+        first = summary.categories[0] if summary.categories else None
+        return int(first) if first is not None and summary.holds == "integer" else first
     middle = int(np.searchsorted(np.cumsum(summary.counts), summary.finite / 2))
     median = float(summary.edges[min(middle, len(summary.edges) - 1)])
     if kind == "timestamp":

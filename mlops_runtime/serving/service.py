@@ -15,6 +15,7 @@ from mlops_runtime.serving.admission import Admission
 from mlops_runtime.serving.metrics import Metrics
 from mlops_runtime.serving.models import ModelTable
 from mlops_runtime.serving.request import RequestLimits
+from mlops_runtime.serving.windows import WindowKeeper, served_windows
 
 __all__ = ["Service", "ServiceOptions"]
 
@@ -52,6 +53,7 @@ class Service:
         self.metrics = Metrics(table)
         self.admission = Admission(requests=self.options.requests, body_bytes=self.options.bodies_bytes)
         self.draining = False
+        self._windows = WindowKeeper(table, served_windows())
         self._pool = ThreadPoolExecutor(settings().thread_count, thread_name_prefix="infer")
 
     async def in_worker(self, work: Callable[[], _T]) -> _T:
@@ -65,10 +67,10 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Follow aliases and count traffic in the background; at the end count what is left and log the verdicts."""
+        """Follow aliases, count traffic and write windows in the background; at the end write the rest, and log."""
         background = [
             asyncio.create_task(self._every(self.options.poll_s, self.table.refresh)),
-            asyncio.create_task(self._every(_FLUSH_S, self._flush)),
+            asyncio.create_task(self._every(_FLUSH_S, self._windows.collect)),
         ]
         try:
             yield
@@ -77,6 +79,7 @@ class Service:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             self._pool.shutdown()
+            self._windows.collect(end=True)
             self._log_drift()
 
     async def _every(self, seconds: float, work: Callable[[], None]) -> None:
@@ -86,10 +89,6 @@ class Service:
                 await asyncio.to_thread(work)
             except Exception:
                 _log.exception("a background task failed; it is tried again")
-
-    def _flush(self) -> None:
-        for served in self.table.versions():
-            served.watch.flush()
 
     def _log_drift(self) -> None:
         for served in self.table.versions():

@@ -44,7 +44,7 @@ class ServedVersion:
         not fit it.
         """
         model = Model.load(bundle)
-        watch = DriftWatch(bundle.baseline, model.classes)
+        watch = DriftWatch(bundle.baseline, model.classes, {"model": name, "version": version})
         online = OnlineInputs(stores, model.schema)
         served = cls(name, version, model, _signature(bundle.manifest), online, watch)
         request = parse_request(json.dumps(example_request(bundle)).encode(), None, RequestLimits())

@@ -1,16 +1,22 @@
 """The watch over one served version: every scored row, inputs and scores, counted against the baseline of its bundle.
 
 A request only appends its table to a list. The list is counted in larger pieces, by a background task, by whoever asks
-for a report, or, when counting falls behind, by the request that finds the list full. No row is skipped.
+for a report, or, when counting falls behind, by the request that finds the list full. No row is skipped, and none is
+counted twice: a row goes to the window of the moment, and the report since the last reset is the sum of windows.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
+from collections.abc import Mapping
 
 import pyarrow as pa
 
-from mlops_runtime.monitoring import Baseline, DriftReport, Monitor
+from mlops_runtime.core.clock import now
+from mlops_runtime.core.settings import settings
+from mlops_runtime.monitoring import Baseline, DriftReport
+from mlops_runtime.monitoring.windows import RunningTotal, Tumbling, Window, WindowedMonitor
 from mlops_runtime.registry import Scores
 
 __all__ = ["DriftWatch"]
@@ -19,13 +25,22 @@ _PENDING_ROWS = 65_536
 
 
 class DriftWatch:
-    """Live drift state of one version. Thread-safe; no lock is held while a model scores."""
+    """Live drift state of one version. Thread-safe; no lock is held while a model scores.
 
-    def __init__(self, baseline: Baseline, classes: tuple[str, ...]) -> None:
+    labels: what the keys of its windows hold, for example the model's name and version. Windows are of
+    `settings().window_minutes`; a row belongs to the one in which it is counted, a fraction of a second after it came.
+    """
+
+    def __init__(self, baseline: Baseline, classes: tuple[str, ...], labels: Mapping[str, str]) -> None:
+        self.baseline = baseline
         self._names = set(baseline.names)
         self._score_names = [f"score:{name}" for name in classes] or ["score"]
-        self._monitor = Monitor(baseline)
-        self._counting = threading.Lock()  # guards the monitor
+        length = Tumbling(dt.timedelta(minutes=settings().window_minutes))
+        self._windows = WindowedMonitor(baseline, length, labels=labels)
+        self._total = RunningTotal(baseline)
+        self._closed: list[Window] = []
+        self._time = now()
+        self._counting = threading.Lock()  # guards the four fields above
         self._pending: list[pa.Table] = []
         self._pending_rows = 0
         self._appending = threading.Lock()  # guards the two fields above; held for a few instructions
@@ -49,26 +64,42 @@ class DriftWatch:
             self._count_pending()
 
     def report(self) -> DriftReport:
-        """Return the drift of all rows added so far."""
+        """Return the drift of all rows added since the last reset."""
         with self._counting:
             self._count_pending()
-            return self._monitor.report()
+            return self._total.report(self._windows.parts())
 
     def reset(self) -> None:
-        """Forget all rows added so far."""
+        """Forget all rows added so far, for reports; windows keep them."""
         with self._counting:
             self._count_pending()
-            self._monitor.reset()
+            self._closed += self._windows.take()
+            self._total = RunningTotal(self.baseline)
+
+    def collect(self, *, end: bool = False) -> list[Window]:
+        """Return the windows that ended since the last call, and at the end what the present one holds so far."""
+        with self._counting:
+            self._count_pending()
+            if end:
+                self._keep(self._windows.take())
+            closed, self._closed = self._closed, []
+            return closed
 
     @property
-    def rows(self) -> int:
-        """Rows counted or waiting to be."""
+    def is_idle(self) -> bool:
+        """Whether no row waits to be counted, or for its window to end."""
         with self._counting, self._appending:
-            rows: int = self._monitor.rows
-            return rows + self._pending_rows
+            return not self._pending and not self._windows.parts()
 
     def _count_pending(self) -> None:
         with self._appending:
             tables, self._pending, self._pending_rows = self._pending, [], 0
+        self._time = max(self._time, now())  # a clock that was set back would make rows late
+        self._keep(self._windows.advance(self._time))
         if tables:
-            self._monitor.update(pa.concat_tables(tables).combine_chunks())
+            rows = pa.concat_tables(tables).combine_chunks()
+            self._keep(self._windows.update(rows, time=self._time))
+
+    def _keep(self, windows: list[Window]) -> None:
+        self._closed += windows
+        self._total.add(windows)

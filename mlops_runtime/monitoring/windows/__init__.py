@@ -6,6 +6,7 @@ from mlops_runtime.monitoring.windows.keys import MISSING, OTHER, Segment
 from mlops_runtime.monitoring.windows.rolling import roll
 from mlops_runtime.monitoring.windows.spec import Decayed, Sliding, Tumbling
 from mlops_runtime.monitoring.windows.store import WindowStore
+from mlops_runtime.monitoring.windows.total import RunningTotal
 from mlops_runtime.monitoring.windows.window import Window
 from mlops_runtime.monitoring.windows.windowed import WindowedMonitor
 
@@ -13,6 +14,7 @@ __all__ = [
     "MISSING",
     "OTHER",
     "Decayed",
+    "RunningTotal",
     "Segment",
     "Sliding",
     "Tumbling",

@@ -197,14 +197,16 @@ class WindowedMonitor:
         """Return the rows of each pane and key, panes in order; rows are moved only where there are several."""
         keys = key_rows(batch, self._segments)
         watched = batch.select([name for name in batch.column_names if name in self._baseline.columns])
+        if len(keys.keys) == 1 and taken.all() and (numbers == numbers[0]).all():
+            reach = Reach(int(times.min()), int(times.max()))
+            return [_Group(int(numbers[0]), keys.keys[0], watched, reach)]
         order = np.flatnonzero(taken)
         order = order[np.lexsort((keys.codes[order], numbers[order]))]
         if len(order) == 0:
             return []
         numbers, codes, times = numbers[order], keys.codes[order], times[order]
         starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1) | np.diff(codes, prepend=codes[0]))
-        if len(starts) > 1 or len(order) < batch.num_rows:
-            watched = _movable(watched).take(pa.array(order))
+        watched = _movable(watched).take(pa.array(order))
         firsts, lasts = np.minimum.reduceat(times, starts), np.maximum.reduceat(times, starts)
         ends = np.append(starts[1:], len(order))
         return [
