@@ -13,8 +13,8 @@ from mlops_runtime.core.errors import SchemaError, problem
 from mlops_runtime.monitoring.report.drift import DriftReport, build_report
 from mlops_runtime.monitoring.state.baseline import Baseline
 from mlops_runtime.monitoring.state.live import LiveCounts
-from mlops_runtime.monitoring.state.summary import ColumnSummary
-from mlops_runtime.monitoring.state.table import Layout, any_table, as_table, kind_of, require_distinct
+from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary
+from mlops_runtime.monitoring.state.table import Layout, any_table, as_table, is_suitable, require_distinct
 
 __all__ = ["Monitor", "compare"]
 
@@ -133,10 +133,13 @@ def _wrong_kinds(baseline: Baseline, schema: pa.Schema) -> dict[str, str]:
     wrong = {}
     for field in schema:
         summary = baseline.columns.get(field.name)
-        if summary is None or kind_of(field.type) == summary.kind or pa.types.is_null(field.type):
+        if summary is None:
+            continue
+        holds = summary.holds if isinstance(summary, CategoricalSummary) else None
+        if is_suitable(field.type, summary.kind, holds):
             continue
         wrong[field.name] = problem(
-            expected=f"a {summary.kind} column",
+            expected=f"a {summary.kind} column" + (" of integers" if holds == "integer" else ""),
             got=str(field.type),
             where=f"column `{field.name}`",
             next_step="convert it, or fit the baseline again",

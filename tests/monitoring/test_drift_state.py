@@ -14,7 +14,7 @@ from hypothesis import strategies as hs
 
 from mlops_runtime.core.errors import ConfigError, SchemaError
 from mlops_runtime.monitoring import Baseline, Monitor
-from mlops_runtime.monitoring.state.fitting import MAX_CATEGORIES
+from mlops_runtime.monitoring.state.categories import MAX_CATEGORIES
 from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary, NumericSummary
 
 RNG = np.random.default_rng(11)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -46,13 +46,16 @@ class Baseline:
         return sha256_bytes(self.to_files()[_FILE])
 
     @classmethod
-    def fit(cls, data: object, *, bins: int = 256) -> Baseline:
+    def fit(cls, data: object, *, bins: int = 256, categorical: Collection[str] = ()) -> Baseline:
         """Fit on reference data: any Arrow-able object, or batches of any number of rows (a list, a streaming source).
 
         bins: quantile bins of numeric columns; counts are of all rows, however the edges were found. Batches are
         iterated once, and once more when their first rows are no picture of the whole (see `fitting`): an iterator,
         which cannot be, is refused. Memory does not grow with the rows, only with distinct texts.
-        Raises ConfigError for fewer than 2 bins or more than 65,000, and for an iterator; EmptyInputError for no batch.
+        categorical: columns of integers or booleans that are names rather than quantities (codes, ids): each value is a
+        category, as those of strings always are. Of a column's categories the 65,536 most frequent are kept.
+        Raises ConfigError for fewer than 2 bins or more than 65,000, for an iterator, and for a name in `categorical`
+        that is no such column; EmptyInputError for no batch.
 
         >>> import pyarrow as pa
         >>> Baseline.fit(pa.table({"x": [1.0, 2.0, None]})).columns["x"].missing
@@ -60,7 +63,7 @@ class Baseline:
         """
         if not 2 <= bins <= 65_000:
             raise ConfigError(f"Baseline.fit: expected 2 <= bins <= 65000, got {bins} — the default is 256")
-        fitted = fit_columns(_batches(data), bins=bins)
+        fitted = fit_columns(_batches(data), bins=bins, categorical=categorical)
         return cls(fitted.columns, fitted.skipped)
 
     def with_blank(self, centres: Mapping[str, float]) -> Baseline:

@@ -9,7 +9,7 @@ are such columns counted once more, over the quantiles of a sample of all rows, 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,17 +19,16 @@ from numpy.typing import NDArray
 
 from mlops_runtime import _native
 from mlops_runtime.core.errors import EmptyInputError, SchemaError, problem
-from mlops_runtime.monitoring.state.counting import entries
+from mlops_runtime.monitoring.state.categories import CategoricalFit
 from mlops_runtime.monitoring.state.edges import closed, holds_several, quantile_edges
 from mlops_runtime.monitoring.state.live import numeric_summary
-from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary, NumericSummary
-from mlops_runtime.monitoring.state.table import Layout, as_table, is_time, kind_of
+from mlops_runtime.monitoring.state.summary import ColumnSummary, NumericSummary
+from mlops_runtime.monitoring.state.table import Layout, as_table, holds_of, is_time, kinds_of
 
-__all__ = ["MAX_CATEGORIES", "Fitted", "fit_columns"]
+__all__ = ["Fitted", "fit_columns"]
 
 Edges = NDArray[Any]
 
-MAX_CATEGORIES = 65_536
 _HEAD_ROWS = 65_536
 _HEAD_VALUES = 1 << 20  # over all columns: what is held at once is 8 MiB of values, however wide the table
 _SAMPLE_VALUES = 1 << 18  # over all columns, each held twice at most with its rank: 8 MiB
@@ -45,7 +44,7 @@ class Fitted:
     skipped: tuple[str, ...]
 
 
-def fit_columns(batches: Iterable[object], *, bins: int) -> Fitted:
+def fit_columns(batches: Iterable[object], *, bins: int, categorical: Collection[str] = ()) -> Fitted:
     """Summarise Arrow-able batches of one schema; see `Baseline.fit`.
 
     batches: iterated once, or twice when the first rows are no picture of the whole. The summaries do not depend on how
@@ -55,18 +54,18 @@ def fit_columns(batches: Iterable[object], *, bins: int) -> Fitted:
     first = next(tables, None)
     if first is None:
         raise EmptyInputError("Baseline.fit: expected at least one batch, got none — check what the data is read from")
-    found = {field.name: kind_of(field.type) for field in first.schema}
+    found = kinds_of(first.schema, categorical)
     layout = Layout.of(first.schema, {name: kind for name, kind in found.items() if kind is not None})
     head_rows = _rows_of(_HEAD_VALUES, layout)
     head, tables = _head(itertools.chain([first], tables), head_rows)
     view = layout.view(head)
-    fits: dict[str, _NumericFit | _CategoricalFit] = {}
+    fits: dict[str, _NumericFit | CategoricalFit] = {}
     for column, name in enumerate(layout.names):
         if found[name] == "numeric":
             plan = _Plan(bins, head_rows, _rows_of(_SAMPLE_VALUES, layout), is_time(first.schema.field(name).type))
             fits[name] = _NumericFit(_edges_of(head, layout, view, column, bins), plan)
         else:
-            fits[name] = _CategoricalFit()
+            fits[name] = CategoricalFit(holds_of(first.schema.field(name).type))
     _count(tables, layout, fits)
     columns = {name: fit.summary() for name, fit in fits.items()}
     columns |= _fit_again(batches, layout, {n: f for n, f in fits.items() if isinstance(f, _NumericFit) and f.is_poor})
@@ -85,7 +84,7 @@ def _fit_again(batches: Iterable[object], layout: Layout, poor: dict[str, _Numer
     return {name: fit.summary() for name, fit in again.items()}
 
 
-def _count(tables: Iterable[pa.Table], layout: Layout, fits: Mapping[str, _NumericFit | _CategoricalFit]) -> None:
+def _count(tables: Iterable[pa.Table], layout: Layout, fits: Mapping[str, _NumericFit | CategoricalFit]) -> None:
     row = 0
     for table in tables:
         view = layout.view(table)
@@ -192,29 +191,3 @@ def _with_extremes(counted: NumericSummary) -> NumericSummary:
         return counted
     edges, counts = closed(counted.edges, counted.counts, counted.minimum, counted.maximum)
     return replace(counted, edges=edges, counts=counts)
-
-
-class _CategoricalFit:
-    """Exact counts of a string column."""
-
-    def __init__(self) -> None:
-        self._counter, self._rows = _native.VocabularyCounter(), 0
-
-    def update(self, view: _native.ArrowTable, column: int, _first_row: int) -> None:
-        self._counter.update(view, column)
-        self._rows += view.num_rows
-
-    def summary(self) -> CategoricalSummary:
-        values, counts = entries(self._counter)
-        return CategoricalSummary(
-            rows=self._rows,
-            missing=self._counter.missing,
-            categories=tuple(values[:MAX_CATEGORIES].to_pylist()),
-            counts=counts[:MAX_CATEGORIES].copy(),
-            other=int(counts[MAX_CATEGORIES:].sum()),
-            new=0,
-            new_examples=(),
-            truncated=len(counts) > MAX_CATEGORIES,
-            singletons=int((counts == 1).sum()),
-            doubletons=int((counts == 2).sum()),
-        )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlops_runtime import _native
 from mlops_runtime.core.errors import SchemaError, ShapeError, problem
-from mlops_runtime.monitoring.state.counting import CategoricalState
+from mlops_runtime.monitoring.state.categories import CategoricalState, native_categories
 from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary, NumericSummary
 
 __all__ = ["LiveCounts", "numeric_summary"]
@@ -23,13 +23,16 @@ class LiveCounts:
         self._references = references
         self._numbers = {name: one for name, one in references.items() if isinstance(one, NumericSummary)}
         self._texts = {name: one for name, one in references.items() if isinstance(one, CategoricalSummary)}
+        self._native = {name: native_categories(one) for name, one in self._texts.items()}
         self._all_numbers = np.arange(len(self._numbers))
         self.reset()
 
     def reset(self) -> None:
         """Forget everything counted."""
         self._table = _native.TableCounts([reference.edges for reference in self._numbers.values()])
-        self._categories = {name: CategoricalState(reference) for name, reference in self._texts.items()}
+        self._categories = {
+            name: CategoricalState(reference, self._native[name]) for name, reference in self._texts.items()
+        }
 
     def places(self, names: Sequence[str]) -> NDArray[np.int64]:
         """Return where each numeric column is among `names`, -1 where it is not: int64[numeric columns]."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar, Literal
 
@@ -16,18 +16,17 @@ from numpy.typing import NDArray
 
 from mlops_runtime.core.digest import from_hex_float, hex_float
 from mlops_runtime.core.errors import SchemaError, problem
+from mlops_runtime.monitoring.state.categorical import CategoricalSummary
+from mlops_runtime.monitoring.state.consistency import REFIT, require, require_total
 
 __all__ = [
-    "MAX_EXAMPLES",
     "CategoricalSummary",
     "ColumnSummary",
     "NumericSummary",
-    "first_examples",
     "summary_from_dict",
 ]
 
 _SUM_UNIT = 1074
-MAX_EXAMPLES = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,96 +137,13 @@ class NumericSummary:
         )
         edges, special = summary.edges, summary.positive_infinite + summary.negative_infinite
         ordered = len(edges) > 0 and bool(np.isfinite(edges).all()) and bool((edges[:-1] < edges[1:]).all())
-        _require(ordered, where, "finite, strictly increasing edges", "others")
-        _require(len(summary.counts) == len(edges) + 1, where, f"{len(edges) + 1} counts", str(len(summary.counts)))
-        _require_total(summary.counts, summary.missing + special, summary.rows, where)
-        return summary
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CategoricalSummary:
-    """A string column. `counts[i]` rows hold `categories[i]`.
-
-    other: rows with a value beyond the kept categories, when the reference had more of them than it keeps
-    (`truncated`; new categories cannot be told from those then). new: rows with a category the reference did not
-    have; new_examples: the first few of them in byte order. singletons, doubletons: how many categories occurred once
-    and twice (reference only), from which the expected share of unseen categories follows.
-    """
-
-    kind: ClassVar[Literal["categorical"]] = "categorical"
-    rows: int
-    missing: int
-    categories: tuple[str, ...]
-    counts: NDArray[np.int64]
-    other: int
-    new: int
-    new_examples: tuple[str, ...]
-    truncated: bool
-    singletons: int
-    doubletons: int
-
-    @property
-    def present(self) -> int:
-        """How many rows are not missing."""
-        return self.rows - self.missing
-
-    def merge(self, other: CategoricalSummary) -> CategoricalSummary:
-        """Return the summary of both parts. Raises SchemaError when the categories differ."""
-        if self.categories != other.categories:
-            raise SchemaError("merge: expected two summaries over the same categories, got others — use one baseline")
-        return replace(
-            self,
-            rows=self.rows + other.rows,
-            missing=self.missing + other.missing,
-            counts=self.counts + other.counts,
-            other=self.other + other.other,
-            new=self.new + other.new,
-            new_examples=first_examples((*self.new_examples, *other.new_examples)),
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return {
-            "kind": self.kind,
-            "rows": self.rows,
-            "missing": self.missing,
-            "categories": list(self.categories),
-            "counts": self.counts.tolist(),
-            "other": self.other,
-            "new": self.new,
-            "new_examples": list(self.new_examples),
-            "truncated": self.truncated,
-            "singletons": self.singletons,
-            "doubletons": self.doubletons,
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any], *, where: str) -> CategoricalSummary:
-        """Read what `to_dict` wrote. Raises SchemaError when it is not consistent."""
-        summary = cls(
-            rows=int(values["rows"]),
-            missing=int(values["missing"]),
-            categories=tuple(str(category) for category in values["categories"]),
-            counts=np.array(values["counts"], np.int64),
-            other=int(values["other"]),
-            new=int(values["new"]),
-            new_examples=tuple(str(example) for example in values["new_examples"]),
-            truncated=bool(values["truncated"]),
-            singletons=int(values["singletons"]),
-            doubletons=int(values["doubletons"]),
-        )
-        distinct = len(set(summary.categories)) == len(summary.categories) == len(summary.counts)
-        _require(distinct, where, "distinct categories with a count each", "others")
-        _require_total(summary.counts, summary.missing + summary.other + summary.new, summary.rows, where)
+        require(ordered, where, "finite, strictly increasing edges", "others")
+        require(len(summary.counts) == len(edges) + 1, where, f"{len(edges) + 1} counts", str(len(summary.counts)))
+        require_total(summary.counts, summary.missing + special, summary.rows, where)
         return summary
 
 
 ColumnSummary = NumericSummary | CategoricalSummary
-
-
-def first_examples(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the first few distinct values in byte order: a sample that does not depend on the order of merging."""
-    return tuple(sorted(set(values), key=lambda value: value.encode())[:MAX_EXAMPLES])
 
 
 def summary_from_dict(values: Mapping[str, Any], *, where: str) -> ColumnSummary:
@@ -239,16 +155,15 @@ def summary_from_dict(values: Mapping[str, Any], *, where: str) -> ColumnSummary
         if isinstance(error, SchemaError):
             raise
         got = f"{type(error).__name__}: {error}"
-        raise SchemaError(problem(expected="a column summary", got=got, where=where, next_step=_REFIT)) from error
+        raise SchemaError(problem(expected="a column summary", got=got, where=where, next_step=REFIT)) from error
 
 
-_REFIT = "fit the baseline again"
 _EDGE_TYPES = ("float64", "int64", "uint64")
 
 
 def _edges(values: Mapping[str, Any], where: str) -> NDArray[Any]:
     kind = values.get("edge_type", "float64")  # the only one there was at first
-    _require(kind in _EDGE_TYPES, where, f"edges of {', '.join(_EDGE_TYPES)}", str(kind))
+    require(kind in _EDGE_TYPES, where, f"edges of {', '.join(_EDGE_TYPES)}", str(kind))
     return np.array([_number(edge) for edge in values["edges"]], kind)
 
 
@@ -265,14 +180,3 @@ def _text(value: float) -> str:
 
 def _number(text: str) -> float:
     return int(text) if text.removeprefix("-").isdigit() else from_hex_float(text)
-
-
-def _require(holds: bool, where: str, expected: str, got: str) -> None:
-    if not holds:
-        raise SchemaError(problem(expected=expected, got=got, where=where, next_step=_REFIT))
-
-
-def _require_total(counts: NDArray[np.int64], special: int, rows: int, where: str) -> None:
-    counted = int(counts.sum()) + special
-    whole = counted == rows and special >= 0 and bool((counts >= 0).all())
-    _require(whole, where, f"counts that add up to {rows} rows", str(counted))

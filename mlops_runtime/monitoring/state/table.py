@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import pyarrow as pa
 
 from mlops_runtime import _native
-from mlops_runtime.core.errors import SchemaError, problem
+from mlops_runtime.core.errors import ConfigError, SchemaError, problem
+from mlops_runtime.monitoring.state.categorical import Holds
 
-__all__ = ["Kind", "Layout", "any_table", "as_table", "is_time", "kind_of", "require_distinct"]
+__all__ = [
+    "Kind",
+    "Layout",
+    "any_table",
+    "as_table",
+    "holds_of",
+    "is_suitable",
+    "is_time",
+    "kind_of",
+    "kinds_of",
+    "require_distinct",
+]
 
 Kind = Literal["numeric", "categorical"]
 
@@ -54,12 +66,52 @@ def require_distinct(schema: pa.Schema) -> None:
 
 def kind_of(arrow: pa.DataType) -> Kind | None:
     """Return how a column of this Arrow type is monitored; None for types that are not (lists, structs, binary)."""
-    plain = arrow.value_type if isinstance(arrow, pa.DictionaryType) else arrow
-    if pa.types.is_string(plain) or pa.types.is_large_string(plain) or pa.types.is_string_view(plain):
+    plain = _plain(arrow)
+    if _is_text(plain):
         return "categorical"
     number = any(holds(plain) for holds in (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating))
     special = any(holds(arrow) for holds in (pa.types.is_decimal, pa.types.is_null, pa.types.is_temporal))
     return "numeric" if number or special else None
+
+
+def kinds_of(schema: pa.Schema, categorical: Collection[str]) -> dict[str, Kind | None]:
+    """Return how each column is monitored; `categorical`: integers and booleans to count as categories.
+
+    Raises ConfigError for a name that is no such column.
+    """
+    found = {field.name: kind_of(field.type) for field in schema}
+    for name in categorical:
+        if name not in found or not (_is_whole(schema.field(name).type) or found[name] == "categorical"):
+            got = f"`{name}` {schema.field(name).type}" if name in found else f"no column `{name}`"
+            next_step = "cast the column to strings, or leave it out"
+            raise ConfigError(
+                problem(expected="integers, booleans or strings", got=got, where="categorical", next_step=next_step)
+            )
+    return found | dict.fromkeys(categorical, "categorical")
+
+
+def holds_of(arrow: pa.DataType) -> Holds:
+    """Return what the categories of a categorical column are."""
+    return "string" if _is_text(_plain(arrow)) else "integer"
+
+
+def is_suitable(arrow: pa.DataType, kind: Kind, holds: Holds | None) -> bool:
+    """Whether a column can be counted over a reference of this kind, whose categories are `holds`; all nulls always."""
+    if pa.types.is_null(arrow):
+        return True
+    return _is_whole(arrow) if holds == "integer" else kind_of(arrow) == kind
+
+
+def _plain(arrow: pa.DataType) -> pa.DataType:
+    return arrow.value_type if isinstance(arrow, pa.DictionaryType) else arrow
+
+
+def _is_text(plain: pa.DataType) -> bool:
+    return bool(pa.types.is_string(plain) or pa.types.is_large_string(plain) or pa.types.is_string_view(plain))
+
+
+def _is_whole(arrow: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(_plain(arrow)) or pa.types.is_boolean(_plain(arrow)))
 
 
 def is_time(arrow: pa.DataType) -> bool:
@@ -72,8 +124,8 @@ class Layout:
     """Which columns of a schema to hand to the kernels, and as what; made once per schema, used for every batch.
 
     conversions: by position among `names`, the types to cast to first, in turn. Times become microseconds since 1970,
-    whatever their unit, times of day and durations their count of units, decimals float64, all-null columns their
-    kind; other columns are not copied. is_whole: whether these are all columns, as they are.
+    whatever their unit, times of day and durations their count of units, decimals and all-null numbers float64; other
+    columns are not copied. is_whole: whether these are all columns, as they are.
     """
 
     names: tuple[str, ...]
@@ -107,11 +159,11 @@ class Layout:
 
 def _conversion(arrow: pa.DataType, kind: Kind) -> tuple[pa.DataType, ...]:
     if pa.types.is_null(arrow):
-        return (pa.float64() if kind == "numeric" else pa.large_utf8(),)
+        return (pa.float64(),) if kind == "numeric" else ()
     if pa.types.is_decimal(arrow):
         return (pa.float64(),)
     if is_time(arrow):
         return (_MICROSECONDS, pa.int64())
     if pa.types.is_temporal(arrow):
         return (pa.int32() if arrow.bit_width == 32 else pa.int64(),)
-    return (arrow.value_type,) if isinstance(arrow, pa.DictionaryType) and kind == "numeric" else ()
+    return (arrow.value_type,) if isinstance(arrow, pa.DictionaryType) and not _is_text(arrow.value_type) else ()
