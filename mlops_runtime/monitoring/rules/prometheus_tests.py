@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from mlops_runtime.monitoring.rules.condition import Condition
+from mlops_runtime.monitoring.rules.matching import quoted
 from mlops_runtime.monitoring.rules.prometheus import ExportedRule, PrometheusRules
 from mlops_runtime.monitoring.rules.promql import gauge_name
 
@@ -171,5 +172,5 @@ def _summary(exported: ExportedRule, example: _Example) -> str:
 
 
 def _written(name: str, labels: dict[str, str]) -> str:
-    inner = ", ".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
+    inner = ", ".join(f"{label}={quoted(value)}" for label, value in sorted(labels.items()))
     return f"{name}{{{inner}}}"
