@@ -1,0 +1,221 @@
+"""`mlrt monitor check` over a real store of windows and over files of points; the evidence that alerts carry."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from alert_cases import START, hour, point
+
+from mlops_runtime.cli import monitor_check, monitor_rules
+from mlops_runtime.cli.main import run
+from mlops_runtime.monitoring import Baseline
+from mlops_runtime.monitoring.alerts.reading import PointsFile, WindowReader, add_up
+from mlops_runtime.monitoring.windows import Tumbling, WindowedMonitor, WindowStore
+
+RULES = """
+sinks: {log: [{path: alerts.jsonl}]}
+rules:
+  - {name: column-drifted, metric: drifted, labels: {column: '*'}}
+  - {name: many-drifted, metric: share_drifted, when: {above: 0.3}}
+"""
+HOURS, ROWS = 4, 4000
+FAIL_PATIENCE_S = 60.0
+
+
+def _rows(*, shifted: bool) -> pa.Table:
+    """Four hours of claims; when shifted, the cars among them are of older owners, and a new plan is there."""
+    random = np.random.default_rng(7)
+    kind = random.choice(["car", "home"], ROWS)
+    age = random.normal(40, 10, ROWS) + (30 * (kind == "car") if shifted else 0)
+    plan = random.choice(["basic", "gold", "new" if shifted else "gold"], ROWS)
+    seconds = np.sort(random.uniform(0, HOURS * 3600, ROWS))
+    at = pa.array([START.replace(tzinfo=None) + dt.timedelta(seconds=float(s)) for s in seconds], pa.timestamp("us"))
+    ids = [f"c{i}" for i in range(ROWS)]
+    return pa.table({"id": ids, "kind": kind, "age": age, "plan": plan, "score": random.random(ROWS), "at": at})
+
+
+@pytest.fixture
+def store(tmp_path) -> WindowStore:
+    """Hourly windows of shifted rows, by kind, and the rows beside it; the rules in `rules.yaml`."""
+    reference, rows = _rows(shifted=False), _rows(shifted=True)
+    baseline = Baseline.fit(reference.select(["age", "plan", "score"]))
+    monitor = WindowedMonitor(baseline, Tumbling(dt.timedelta(hours=1)), keys=["kind"])
+    windows = [*monitor.update(rows, time="at"), *monitor.close()]
+    with WindowStore(tmp_path / "windows") as made:
+        made.append(windows, baseline)
+    pq.write_table(rows, tmp_path / "rows.parquet")
+    (tmp_path / "rules.yaml").write_text(RULES)
+    return made
+
+
+def _check(folder: Path, *more: str) -> tuple[str, ...]:
+    return ("monitor", "check", "--store", str(folder / "windows"), "--rules", str(folder / "rules.yaml"), *more)
+
+
+def test_an_alert_says_which_bins_which_segments_and_which_rows(tmp_path, store, capsys):
+    rows = ("--rows", str(tmp_path / "rows.parquet"), "--row-id", "id", "--row-time", "at")
+    assert run([*_check(tmp_path, *rows), "--over", "kind", "--pages", str(tmp_path / "pages"), "--json"]) == 3
+    found = json.loads(capsys.readouterr().out)
+    firing = {(one["rule"], one["labels"].get("column"), one["labels"].get("kind")): one for one in found["firing"]}
+    assert ("column-drifted", "age", "home") not in firing
+    age = firing["column-drifted", "age", None]["evidence"]
+    assert age["bins"][0]["current"] > age["bins"][0]["reference"]
+    assert [one["labels"] for one in age["segments"]] == [{"kind": "car"}]
+    assert len(age["bins"]) == len(age["rows"]) == 5
+    by_id = {row["id"]: row for row in pq.read_table(tmp_path / "rows.parquet").to_pylist()}
+    assert all(by_id[row]["age"] > 50 and by_id[row]["at"] < hour(1).replace(tzinfo=None) for row in age["rows"])
+    plan = firing["column-drifted", "plan", "home"]["evidence"]
+    assert [by_id[row]["plan"] for row in plan["rows"]] == ["new"] * 5
+    assert {by_id[row]["kind"] for row in plan["rows"]} == {"home"}
+    (page,) = age["links"]
+    assert "age" in Path(page).read_text(encoding="utf-8")
+    many = firing["many-drifted", None, "car"]["evidence"]
+    assert {bin_["label"].partition(" ")[0] for bin_ in many["bins"]} <= {"age", "plan"}
+
+
+def test_what_was_checked_is_not_told_again(tmp_path, store, capsys):
+    assert run([*_check(tmp_path), "--json"]) == 3
+    first = json.loads(capsys.readouterr().out)
+    assert first["delivery"]["log"]["sent"] == len(first["notifications"]) == 1
+    assert run([*_check(tmp_path), "--json"]) == 3
+    second = json.loads(capsys.readouterr().out)
+    assert (second["points"], second["notifications"]) == (0, [])
+    assert second["late"] == first["points"]
+    assert [one["id"] for one in second["firing"]] == [one["id"] for one in first["firing"]]
+
+
+def test_people_get_a_table(tmp_path, store, capsys):
+    assert run(_check(tmp_path)) == 3
+    shown = capsys.readouterr().out
+    assert "firing" in shown
+    assert "kind=car" in shown
+    assert "log: 1 told, 0 waiting" in shown
+
+
+def test_windows_added_up_are_those_of_all_rows(store):
+    windows = store.windows()
+    whole = add_up(windows, ["kind"])
+    assert [window.rows for window in whole] == [
+        sum(part.rows for part in windows if part.span == window.span) for window in whole
+    ]
+    assert sum(window.rows for window in whole) == ROWS
+    assert add_up(windows, ["tenant"]) == []
+
+
+def test_windows_that_are_not_over_are_left_for_later(store):
+    reader = WindowReader(store, settle=dt.timedelta(minutes=10))
+    points, cursor = reader.read(cursor="", now=hour(2))
+    assert {one.span.end for one in points} == {hour(1)}
+    assert cursor == hour(1).isoformat()
+    points, cursor = reader.read(cursor=cursor, now=hour(9))
+    assert {one.span.end for one in points} == {hour(2), hour(3), hour(4)}
+    assert reader.read(cursor=cursor, now=hour(9)) == ([], hour(4).isoformat())
+
+
+def _write_points(path: Path, values: list[float]) -> None:
+    lines = [json.dumps(point(i, value, metric="psi").to_dict()) for i, value in enumerate(values)]
+    path.write_text("\n".join(lines) + "\n")
+
+
+PSI = "rules: [{name: high, metric: psi, when: {above: 0.25}, missing: {after: 2h}}]"
+
+
+@pytest.mark.parametrize(("values", "code"), [([0.1, 0.3], 3), ([0.3, 0.1], 0), ([], 0)])
+def test_the_exit_code_says_whether_something_fires(tmp_path, values, code, capsys):
+    _write_points(tmp_path / "points.jsonl", values)
+    (tmp_path / "rules.yaml").write_text(PSI)
+    words = ["monitor", "check", "--points", str(tmp_path / "points.jsonl"), "--rules", str(tmp_path / "rules.yaml")]
+    assert run([*words, "--textfile", str(tmp_path / "psi.prom")]) == code
+    assert ("mlrt_monitor_psi" in (tmp_path / "psi.prom").read_text()) == bool(values)
+
+
+def test_a_check_without_data_is_wrong_usage(capsys):
+    assert run(["monitor", "check"]) == 2
+    assert "--store or --points" in capsys.readouterr().err
+
+
+def test_a_line_that_is_no_point_is_named(tmp_path, capsys):
+    _write_points(tmp_path / "points.jsonl", [0.1])
+    with (tmp_path / "points.jsonl").open("a") as stream:
+        stream.write('{"metric": "psi"}\n')
+    assert run(["monitor", "check", "--points", str(tmp_path / "points.jsonl")]) == 1
+    assert "points.jsonl, line 2: expected a point" in capsys.readouterr().err
+
+
+def test_a_point_that_is_still_being_written_waits_for_its_end(tmp_path):
+    path = tmp_path / "points.jsonl"
+    _write_points(path, [0.1, 0.2])
+    text = path.read_text()
+    path.write_text(text[:-20])
+    file = PointsFile(path)
+    assert [one.value for one in file.read()] == [0.1]
+    path.write_text(text)
+    assert [one.value for one in file.read()] == [0.2]
+    assert file.read() == []
+
+
+def test_following_tells_what_comes_while_it_runs(tmp_path):
+    points, rules, log = tmp_path / "points.jsonl", tmp_path / "rules.yaml", tmp_path / "alerts" / "alerts.jsonl"
+    points.write_text("")
+    rules.write_text("rules: [{name: high, metric: psi, when: {above: 0.25}}]")
+    words = [sys.executable, "-m", "mlops_runtime.cli", "monitor", "check", "--follow", "--every", "0s", "--json"]
+    words += ["--points", str(points), "--rules", str(rules)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            _write_points(points, [0.3])
+            _until(log.exists)
+            assert json.loads(log.read_text())["alerts"][0]["state"] == "firing"
+            _write_points(points, [0.3, 0.1])
+            _until(lambda: log.read_text().count("\n") == 2)
+        finally:
+            process.send_signal(signal.SIGINT)
+        lines = process.communicate(timeout=FAIL_PATIENCE_S)[0].splitlines()
+    assert [json.loads(line)["notifications"][0]["alerts"][0]["state"] for line in lines] == ["firing", "resolved"]
+    assert process.returncode == 130
+
+
+def _until(holds) -> None:
+    deadline = time.monotonic() + FAIL_PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("command", [monitor_check.check, monitor_rules.rules], ids=lambda command: command.name)
+def test_the_example_in_a_help_text_runs(command, tmp_path, store, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(shlex.split(command.epilog.removeprefix("Example: mlrt "))) in (0, 3), capsys.readouterr().err
+
+
+def test_the_default_rules_are_shown_to_start_from(tmp_path, capsys):
+    assert run(["monitor", "rules"]) == 0
+    text = capsys.readouterr().out
+    assert "# The verdict on a column" in text
+    (tmp_path / "rules.yaml").write_text(text)
+    assert run(["monitor", "rules", str(tmp_path / "rules.yaml"), "--check"]) == 0
+    assert "9 rules, all of them usable" in capsys.readouterr().out
+
+
+def test_rules_are_shown_as_a_table_and_exported_with_what_was_left_out(tmp_path, capsys):
+    (tmp_path / "rules.yaml").write_text(RULES + "  - {name: auc, metric: auc, when: {falls_by: 5%}}\n")
+    assert run(["monitor", "rules", str(tmp_path / "rules.yaml")]) == 0
+    assert "falls by 5% over 20 windows" in capsys.readouterr().out
+    words = ["monitor", "rules", str(tmp_path / "rules.yaml"), "--prometheus", str(tmp_path / "out.yaml")]
+    assert run([*words, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["exported"] == ["column-drifted", "many-drifted"]
+    assert set(said["left_out"]) == {"auc"}
+    assert (tmp_path / "out.test.yaml").exists()
+    assert run(words) == 0
+    assert "not exported: auc: PromQL cannot" in capsys.readouterr().out
