@@ -12,7 +12,7 @@ from mlops_runtime.monitoring.windows import Tumbling, WindowedMonitor
 __all__ = ["Cut", "left_out"]
 
 _NEVER_LATE = dt.timedelta(days=36_500)
-_ALL_ROWS = 1 << 52
+_ALL_ROWS = 1 << 48
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,6 @@ _KEPT = (
     "js",
     "ks",
     "missing_share",
-    "n_current",
     "p_value",
     "psi",
     "strength",
@@ -219,8 +218,10 @@ def _merge(one: ColumnSummary, other: ColumnSummary) -> ColumnSummary:
 
 
 def _short(report: DriftReport) -> dict[str, Any]:
-    columns = {column.name: column.to_dict() for column in report.columns}
     return {
         "dataset": asdict(report.dataset),
-        "columns": {name: {key: values[key] for key in _KEPT} for name, values in columns.items()},
+        "columns": {
+            column.name: {**{key: getattr(column, key) for key in _KEPT}, "n_current": column.current.rows}
+            for column in report.columns
+        },
     }
