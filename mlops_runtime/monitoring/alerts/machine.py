@@ -13,6 +13,7 @@ read twice counts once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -22,6 +23,8 @@ from mlops_runtime.monitoring.rules.condition import Finding
 from mlops_runtime.monitoring.rules.stretch import Stretch
 
 __all__ = ["Machine", "Phase", "Run"]
+
+_TIMES = ("seen", "fired", "ended")
 
 
 class Phase(StrEnum):
@@ -95,31 +98,16 @@ class Machine:
         return replace(self, phase=Phase.INACTIVE, run=None) if self.phase is Phase.PENDING else self
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {
-            "phase": str(self.phase),
-            "seen": _written(self.seen),
-            "run": {"since": _written(self.run.since), "windows": self.run.windows} if self.run else None,
-            "fired": _written(self.fired),
-            "ended": _written(self.ended),
-        }
+        """Return plain values for JSON, without what is None."""
+        run = {"since": self.run.since.isoformat(), "windows": self.run.windows} if self.run else None
+        times = {name: time.isoformat() if (time := getattr(self, name)) else None for name in _TIMES}
+        values = {"phase": str(self.phase), "run": run, **times}
+        return {name: value for name, value in values.items() if value is not None}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Read what `to_dict` wrote."""
-        run = values["run"]
-        return cls(
-            Phase(values["phase"]),
-            _read(values["seen"]),
-            Run(datetime.fromisoformat(run["since"]), run["windows"]) if run else None,
-            _read(values["fired"]),
-            _read(values["ended"]),
-        )
-
-
-def _written(time: datetime | None) -> str | None:
-    return None if time is None else time.isoformat()
-
-
-def _read(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+        run = values.get("run")
+        times = {name: datetime.fromisoformat(values[name]) for name in _TIMES if name in values}
+        begun = Run(datetime.fromisoformat(run["since"]), run["windows"]) if run else None
+        return cls(phase=Phase(values["phase"]), run=begun, **times)

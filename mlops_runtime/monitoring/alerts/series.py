@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
@@ -143,24 +143,31 @@ class Series:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        told_at = self.told_at.isoformat() if self.told_at else None
-        made = {"point": self.point.to_dict(), "machine": self.machine.to_dict(), "evidence": self.evidence.to_dict()}
-        told = self.told.to_dict() if self.told else None
-        return values | made | {"labels": dict(self.labels), "told": told, "told_at": told_at}
+        """Return plain values for JSON; what is as in a new series is left out, as most series are quiet."""
+        values = {
+            "history": self.history,
+            "evidence": self.evidence.to_dict() if self.evidence != Evidence() else None,
+            "told": self.told.to_dict() if self.told else None,
+            "told_at": self.told_at.isoformat() if self.told_at else None,
+            "telling": self.telling,
+            "held_back": self.held_back,
+            "missing": self.missing,
+        }
+        always = {"rule": self.rule, "labels": dict(self.labels), "point": self.point.to_dict()}
+        kept = {name: value for name, value in values.items() if value}
+        return always | {"machine": self.machine.to_dict()} | kept
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Read what `to_dict` wrote."""
-        made = {
-            "point": Point.from_dict(values["point"]),
-            "machine": Machine.from_dict(values["machine"]),
-            "evidence": Evidence.from_dict(values["evidence"]),
-            "told": Alert.from_dict(values["told"]) if values["told"] else None,
-            "told_at": datetime.fromisoformat(values["told_at"]) if values["told_at"] else None,
+        readers: dict[str, Callable[[Any], Any]] = {
+            "point": Point.from_dict,
+            "machine": Machine.from_dict,
+            "evidence": Evidence.from_dict,
+            "told": Alert.from_dict,
+            "told_at": datetime.fromisoformat,
         }
-        return cls(**{**values, **made})
+        return cls(**{name: readers[name](value) if name in readers else value for name, value in values.items()})
 
 
 def _finite(value: float | None) -> float | None:
