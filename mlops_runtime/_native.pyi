@@ -122,15 +122,21 @@ class Histogram:
 
 @final
 class TableCounts:
-    """Live counts of all monitored columns of a table: of each a `Histogram` and `Moments`; a batch is one call."""
+    """Live counts of all monitored columns of a table, a batch in one call.
 
-    def __init__(self, edges: Sequence[NDArray[np.float64 | np.int64 | np.uint64]]) -> None:
-        """edges: of each column, as `Histogram` takes them."""
+    Of a numeric column a `Histogram` and `Moments`, of one of keys `CategoryCounts`.
+    """
+
+    def __init__(self, columns: Sequence[NDArray[np.float64 | np.int64 | np.uint64] | Categories]) -> None:
+        """columns: the edges of each numeric column, as `Histogram` takes them, or the categories of one of keys."""
+
+    def empty(self) -> TableCounts:
+        """Return counts of nothing over the same edges and categories, which are shared."""
 
     def update(self, table: ArrowTable, places: NDArray[np.int64]) -> None:
         """Count a batch. places: where in the table each column is, -1 where it is not; then it counts no rows.
 
-        ValueError, before anything is counted, for other places and for columns that hold no numbers.
+        ValueError, before anything is counted, for other places, and for columns that do not hold what is counted.
         """
 
     def update_matrix(self, values: NDArray[np.floating[Any]], places: NDArray[np.int64]) -> None:
@@ -140,13 +146,16 @@ class TableCounts:
         """
 
     def merge(self, other: TableCounts) -> None:
-        """ValueError when the edges differ; then nothing was added."""
+        """ValueError when edges or categories differ; then nothing was added."""
 
     def histogram(self, column: int) -> Histogram:
         """Return a copy of a column's counts."""
 
     def moments(self, column: int) -> Moments:
         """Return a copy of a column's moments."""
+
+    def categories(self, column: int) -> CategoryCounts:
+        """Return a copy of a column's counts of categories."""
 
     def state_bytes(self, column: int) -> int:
         """Return the memory of a column's live state, its edges aside: at most 4,096 for 260 edges."""

@@ -5,14 +5,22 @@ namespace mlrt::bindings {
 namespace {
 
 using numeric_counts::NumericCounts;
+using table_counts::CategoryCounts;
 using table_counts::TableCounts;
 using GuardedCounts = Guarded<TableCounts>;
 using GuardedHistogram = Guarded<histogram::Histogram>;
 using GuardedMoments = Guarded<moments::Moments>;
+using GuardedCategories = Guarded<CategoryCounts>;
+using SharedCategories = std::shared_ptr<category_counts::Categories>;
 
-std::unique_ptr<GuardedCounts> make(const std::vector<py::array>& edges) {
+std::unique_ptr<GuardedCounts> make(const std::vector<std::variant<SharedCategories, py::array>>& columns) {
   TableCounts counts;
-  for (const py::array& column : edges) counts.columns.emplace_back(index_of(column));
+  for (const auto& column : columns) {
+    if (const auto* const categories = std::get_if<SharedCategories>(&column))
+      counts.columns.emplace_back(CategoryCounts(*categories));
+    else
+      counts.columns.emplace_back(NumericCounts(index_of(std::get<py::array>(column))));
+  }
   return std::make_unique<GuardedCounts>(std::move(counts));
 }
 
@@ -40,13 +48,15 @@ Matrix to_matrix(const py::array& values) {
 }
 
 // use(counts of a column), under the lock.
-template <class Use>
+template <class Counts, class Use>
 auto of_column(const GuardedCounts& guarded, std::size_t column, Use use) {
   return guarded.with([&](const TableCounts& state) {
-    if (column >= state.columns.size())
-      throw std::invalid_argument(problem("column", "a position below " + std::to_string(state.columns.size()),
-                                          std::to_string(column), "count them in the order of the edges"));
-    return use(state.columns[column]);
+    const auto* const counts = column < state.columns.size() ? std::get_if<Counts>(&state.columns[column]) : nullptr;
+    if (counts == nullptr)
+      throw std::invalid_argument(problem("column " + std::to_string(column),
+                                          "one of the kind asked for, of " + std::to_string(state.columns.size()),
+                                          "another", "count them in the order they were given in"));
+    return use(*counts);
   });
 }
 
@@ -54,7 +64,12 @@ auto of_column(const GuardedCounts& guarded, std::size_t column, Use use) {
 
 void bind_counts(py::module_& module) {
   auto type = final_class<GuardedCounts>(module, "TableCounts", "Live counts of all monitored columns of a table.");
-  type.def(py::init(&make), py::arg("edges"))
+  type.def(py::init(&make), py::arg("columns"))
+      .def("empty",
+           [](const GuardedCounts& guarded) {
+             return std::make_unique<GuardedCounts>(
+                 guarded.with([](const TableCounts& state) { return state.empty(); }));
+           })
       .def(
           "update",
           [](GuardedCounts& guarded, const Table& table, const Array<std::int64_t>& places) {
@@ -74,21 +89,29 @@ void bind_counts(py::module_& module) {
       .def(
           "histogram",
           [](const GuardedCounts& guarded, std::size_t column) {
-            return std::make_unique<GuardedHistogram>(
-                of_column(guarded, column, [](const NumericCounts& counts) { return counts.histogram; }));
+            return std::make_unique<GuardedHistogram>(of_column<NumericCounts>(
+                guarded, column, [](const NumericCounts& counts) { return counts.histogram; }));
           },
           py::arg("column"))
       .def(
           "moments",
           [](const GuardedCounts& guarded, std::size_t column) {
             return std::make_unique<GuardedMoments>(
-                of_column(guarded, column, [](const NumericCounts& counts) { return counts.moments; }));
+                of_column<NumericCounts>(guarded, column, [](const NumericCounts& counts) { return counts.moments; }));
+          },
+          py::arg("column"))
+      .def(
+          "categories",
+          [](const GuardedCounts& guarded, std::size_t column) {
+            return std::make_unique<GuardedCategories>(
+                of_column<CategoryCounts>(guarded, column, [](const CategoryCounts& counts) { return counts; }));
           },
           py::arg("column"))
       .def(
           "state_bytes",
           [](const GuardedCounts& guarded, std::size_t column) {
-            return of_column(guarded, column, [](const NumericCounts& counts) { return counts.state_bytes(); });
+            return of_column<NumericCounts>(guarded, column,
+                                            [](const NumericCounts& counts) { return counts.state_bytes(); });
           },
           py::arg("column"));
   bind_bytes(type, "TableCounts");

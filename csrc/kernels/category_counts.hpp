@@ -60,10 +60,17 @@ class Counts {
     }
   }
 
-  void merge(const Counts& other) {
+  Counts empty() const { return Counts(categories_); }
+
+  // Throws unless other counts can be merged into these.
+  void require_like(const Counts& other) const {
     if (categories_ != other.categories_ && !(categories_->keys() == other.categories_->keys()))
       throw std::invalid_argument(problem("CategoryCounts.merge", "counts over the same categories", "other categories",
                                           "build both from one baseline"));
+  }
+
+  void merge(const Counts& other) {
+    require_like(other);
     for (std::size_t i = 0; i < by_id_.size(); ++i) by_id_[i] += other.by_id_[i];
     sample_.merge(other.sample_);
   }

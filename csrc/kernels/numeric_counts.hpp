@@ -23,9 +23,22 @@ struct NumericCounts {
 
   NumericCounts empty() const { return NumericCounts(histogram.index); }
 
+  // Throws unless other counts can be merged into these.
+  void require_like(const NumericCounts& other) const { histogram.require_same_edges(other.histogram); }
+
   void merge(const NumericCounts& other) {
     histogram.merge(other.histogram);
     moments.merge(other.moments);
+  }
+
+  void write(binary::Writer& out) const {
+    histogram.write(out);
+    moments.write(out);
+  }
+
+  static NumericCounts read(binary::Reader& in) {
+    auto counts = histogram::Histogram::read(in);
+    return NumericCounts(std::move(counts), moments::Moments::read(in));
   }
 
   std::size_t state_bytes() const { return sizeof *this + histogram.counts.capacity() * sizeof(std::int64_t); }

@@ -54,7 +54,7 @@ class Monitor:
         schema = batch.schema
         if self._schema is None or not schema.equals(self._schema):
             self._lay_out(schema)
-        self._counts.update(self._layout.view(batch), self._layout.names, self._places)
+        self._counts.update(self._layout.view(batch), self._places)
         self._rows += batch.num_rows
         return self
 

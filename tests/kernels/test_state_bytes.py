@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from kernel_inputs import awkward_floats, column
 
-from mlops_runtime._native import Histogram, Moments, QuantileSample, TableCounts, VocabularyCounter
+from mlops_runtime._native import Categories, Histogram, Moments, QuantileSample, TableCounts, VocabularyCounter
 
 State = Moments | Histogram | TableCounts | QuantileSample | VocabularyCounter
 HEADER, CHECK = 20, 4  # "mlrt", tag, version, size before the body; the CRC-32 behind it
@@ -39,8 +39,9 @@ def histogram_of_integers(values: Any) -> Histogram:
 
 
 def table(values: Any) -> TableCounts:
-    state = TableCounts([np.array([0.0]), np.array([5, 9], np.uint64)])
-    state.update(column(values), np.array([0, 0]))
+    keys = Categories(column(pa.array([1, 5])))
+    state = TableCounts([np.array([0.0]), np.array([5, 9], np.uint64), keys])
+    state.update(column(pa.array(values, pa.int64())), np.array([0, 0, 0]))
     return state
 
 
@@ -61,7 +62,7 @@ STATES: dict[str, Callable[[], State]] = {
     "moments": lambda: moments(NUMBERS),
     "moments of large integers": lambda: moments(pa.array([2**63 - 1, None, -(2**63)], pa.int64())),
     "histogram over integers": lambda: histogram_of_integers([2**60 + 1, None, 2**60 + 3]),
-    "table": lambda: table(NUMBERS),
+    "table": lambda: table([5, None, 2**60 + 1, 1, 1]),
     "moments of nothing": Moments,
     "histogram": lambda: histogram(NUMBERS),
     "sample of everything": lambda: sample(NUMBERS[:3]),
@@ -75,7 +76,8 @@ STATES: dict[str, Callable[[], State]] = {
 
 def contents(state: State) -> tuple[object, ...]:
     if isinstance(state, TableCounts):
-        return tuple(contents(part) for c in (0, 1) for part in (state.histogram(c), state.moments(c)))
+        numbers = [contents(part) for c in (0, 1) for part in (state.histogram(c), state.moments(c))]
+        return (*numbers, state.categories(2).to_bytes())
     if isinstance(state, Moments):
         counts = (state.count, state.missing, state.positive_infinite, state.negative_infinite)
         return (*counts, repr(state.minimum), repr(state.maximum), *state.sums())

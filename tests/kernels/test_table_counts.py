@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kernel_inputs import awkward_floats
 
-from mlops_runtime._native import ArrowTable, TableCounts
+from mlops_runtime._native import ArrowTable, Categories, CategoryCounts, TableCounts
 from mlops_runtime.kernels.moments import summarise
 from mlops_runtime.kernels.table_counts.reference import table_counts as reference
 
@@ -143,5 +143,49 @@ def test_counts_over_other_edges_do_not_merge_and_stay_as_they_were() -> None:
 
 
 def test_a_column_that_is_not_there_is_named() -> None:
-    with pytest.raises(ValueError, match="a position below 5, got 9"):
+    with pytest.raises(ValueError, match="column 9: expected one of the kind asked for, of 5"):
         TableCounts(EDGES).moments(9)
+
+
+def categories(*keys: object) -> Categories:
+    return Categories(ArrowTable(pa.table({"key": pa.array(keys)})))
+
+
+@pytest.mark.usefixtures("isa", "threads")
+@pytest.mark.parametrize("rows", [0, 1, 64, 70_000])
+def test_categories_are_counted_beside_numbers_as_they_are_alone(rows: int) -> None:
+    words = pa.array(["a", None, "new", "b", "", "a"] * (rows // 6 + 1)).slice(0, rows)
+    codes = pa.array([1, 2, None, 77, -1, 2] * (rows // 6 + 1), pa.int16()).slice(0, rows)
+    view = ArrowTable(pa.table({"w": words, "x": matrix(rows)[:, 0], "d": words.dictionary_encode(), "k": codes}))
+    state = TableCounts([EDGES[0], categories("a", "b"), categories("a", "b"), categories(1, 2)])
+    state.update(view, np.array([1, 0, 2, 3]))
+    expected = [
+        CategoryCounts(categories("a", "b")),
+        CategoryCounts(categories("a", "b")),
+        CategoryCounts(categories(1, 2)),
+    ]
+    for alone, place in zip(expected, (0, 2, 3), strict=True):
+        alone.update(view, place)
+    assert [state.categories(column).to_bytes() for column in (1, 2, 3)] == [alone.to_bytes() for alone in expected]
+    assert state.moments(0).count + state.histogram(0).missing <= rows
+    merged, copy = state.empty(), TableCounts.from_bytes(state.to_bytes())
+    merged.merge(copy)
+    assert merged.categories(1).to_bytes() == expected[0].to_bytes()
+    assert state.empty().categories(1).counts.sum() == 0
+
+
+def test_kinds_are_not_mixed_up() -> None:
+    state, other = TableCounts([EDGES[0], categories("a")]), TableCounts([categories("a"), EDGES[0]])
+    with pytest.raises(ValueError, match="columns of the same kinds"):
+        state.merge(other)
+    with pytest.raises(ValueError, match="the same categories"):
+        state.merge(TableCounts([EDGES[0], categories("b")]))
+    with pytest.raises(ValueError, match="numeric columns of a matrix"):
+        state.update_matrix(np.zeros((1, 2)), np.array([0, 1]))
+    with pytest.raises(ValueError, match="column `x`"):
+        state.update(ArrowTable(pa.table({"x": [1.0]})), np.array([0, 0]))
+    with pytest.raises(ValueError, match="one of the kind asked for"):
+        state.categories(0)
+    with pytest.raises(TypeError):
+        TableCounts([EDGES[0], "edges"])  # type: ignore[list-item]
+    assert (state.moments(0).count, state.categories(1).unseen) == (0, 0)

@@ -16,7 +16,7 @@ from mlops_runtime import _native
 from mlops_runtime.monitoring.state.categorical import CategoricalSummary, Holds
 from mlops_runtime.monitoring.state.unseen import UnseenCategory
 
-__all__ = ["MAX_CATEGORIES", "CategoricalFit", "CategoricalState", "categorical_summary", "native_categories"]
+__all__ = ["MAX_CATEGORIES", "CategoricalFit", "categorical_summary", "native_categories"]
 
 MAX_CATEGORIES = 65_536
 
@@ -69,26 +69,6 @@ def native_categories(reference: CategoricalSummary) -> _native.Categories:
         numbers = [int(category) for category in reference.categories]
         keys = pa.array(numbers, pa.uint64() if max(numbers, default=0) >= 2**63 else pa.int64())
     return _native.Categories(_native.ArrowTable(pa.table({"key": keys})))
-
-
-class CategoricalState:
-    """Live counts over a reference's categories, in bounded memory; merging is exact and order-free."""
-
-    def __init__(self, reference: CategoricalSummary, categories: _native.Categories) -> None:
-        self._reference = reference
-        self._counts = _native.CategoryCounts(categories)
-
-    def update(self, table: _native.ArrowTable, column: int) -> None:
-        """Count a batch."""
-        self._counts.update(table, column)
-
-    def merge(self, other: CategoricalState) -> None:
-        """Add another state's counts. Raises ValueError when the categories differ."""
-        self._counts.merge(other._counts)
-
-    def summary(self) -> CategoricalSummary:
-        """Return the counts so far."""
-        return categorical_summary(self._counts, self._reference)
 
 
 def categorical_summary(live: _native.CategoryCounts, reference: CategoricalSummary) -> CategoricalSummary:

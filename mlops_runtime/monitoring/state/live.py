@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlops_runtime import _native
 from mlops_runtime.core.errors import SchemaError, ShapeError, problem
-from mlops_runtime.monitoring.state.categories import CategoricalState, native_categories
+from mlops_runtime.monitoring.state.categories import categorical_summary, native_categories
 from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary, NumericSummary
 
 __all__ = ["LiveCounts", "numeric_summary"]
@@ -21,63 +21,56 @@ class LiveCounts:
 
     def __init__(self, references: Mapping[str, ColumnSummary]) -> None:
         self._references = references
-        self._numbers = {name: one for name, one in references.items() if isinstance(one, NumericSummary)}
-        self._texts = {name: one for name, one in references.items() if isinstance(one, CategoricalSummary)}
-        self._native = {name: native_categories(one) for name, one in self._texts.items()}
-        self._all_numbers = np.arange(len(self._numbers))
-        self.reset()
+        self._counts = _native.TableCounts([_counted_over(reference) for reference in references.values()])
+        self._numeric = tuple(name for name, one in references.items() if isinstance(one, NumericSummary))
+        self._all_numeric = self.places(self._numeric)
 
     def reset(self) -> None:
         """Forget everything counted."""
-        self._table = _native.TableCounts([reference.edges for reference in self._numbers.values()])
-        self._categories = {
-            name: CategoricalState(reference, self._native[name]) for name, reference in self._texts.items()
-        }
+        self._counts = self._counts.empty()
 
     def places(self, names: Sequence[str]) -> NDArray[np.int64]:
-        """Return where each numeric column is among `names`, -1 where it is not: int64[numeric columns]."""
+        """Return where each column is among `names`, -1 where it is not: int64[columns]."""
         position = {name: place for place, name in enumerate(names)}
-        return np.array([position.get(name, -1) for name in self._numbers], np.int64)
+        return np.array([position.get(name, -1) for name in self._references], np.int64)
 
-    def update(self, view: _native.ArrowTable, names: Sequence[str], places: NDArray[np.int64]) -> None:
-        """Count a batch whose columns are `names`; places: `self.places(names)`."""
-        self._table.update(view, places)
-        if self._categories:
-            for column, name in enumerate(names):
-                if name in self._categories:
-                    self._categories[name].update(view, column)
+    def update(self, view: _native.ArrowTable, places: NDArray[np.int64]) -> None:
+        """Count a batch; places: `self.places` of the names of its columns."""
+        self._counts.update(view, places)
 
     def update_matrix(self, values: NDArray[np.floating[Any]], columns: Sequence[str] | None) -> None:
         """Count a matrix whose columns are `columns`, else all numeric ones. Errors: `Monitor.update_matrix`."""
-        width = len(self._numbers) if columns is None else len(columns)
+        width = len(self._numeric if columns is None else columns)
         if values.ndim != 2 or values.shape[1] != width:
             next_step = "pass a column for each, or name those there are by `columns`"
             _refuse(ShapeError, f"float[n, {width}]", f"{values.dtype}{list(values.shape)}", next_step)
         if values.dtype.char not in "efd" or not values.dtype.isnative:
             _refuse(SchemaError, "float16, float32 or float64", str(values.dtype), "convert it with astype")
-        self._table.update_matrix(values, self._all_numbers if columns is None else self._named(columns))
+        self._counts.update_matrix(values, self._all_numeric if columns is None else self._named(columns))
 
     def _named(self, columns: Sequence[str]) -> NDArray[np.int64]:
-        wrong = [name for name in columns if name not in self._numbers]
+        wrong = [name for name in columns if name not in self._numeric]
         if wrong or len(set(columns)) < len(columns):
             got = f"`{wrong[0]}`" if wrong else "a name twice"
             _refuse(SchemaError, "distinct numeric columns of the baseline", got, "see `Baseline.columns`")
         return self.places(columns)
 
     def merge(self, other: LiveCounts) -> None:
-        """Add other counts over the same references. Raises ValueError when the edges differ."""
-        self._table.merge(other._table)
-        for name, state in self._categories.items():
-            state.merge(other._categories[name])
+        """Add other counts over the same references. Raises ValueError when edges or categories differ."""
+        self._counts.merge(other._counts)
 
     def summaries(self) -> dict[str, ColumnSummary]:
-        """Return the counts so far, by column, in the order of the references."""
-        numbers: dict[str, ColumnSummary] = {
-            name: numeric_summary(self._table.histogram(column), self._table.moments(column), reference)
-            for column, (name, reference) in enumerate(self._numbers.items())
-        }
-        texts = {name: state.summary() for name, state in self._categories.items()}
-        return {name: numbers[name] if name in numbers else texts[name] for name in self._references}
+        """Return the counts so far, by column."""
+        return {name: self._summary(column, one) for column, (name, one) in enumerate(self._references.items())}
+
+    def _summary(self, column: int, reference: ColumnSummary) -> ColumnSummary:
+        if isinstance(reference, CategoricalSummary):
+            return categorical_summary(self._counts.categories(column), reference)
+        return numeric_summary(self._counts.histogram(column), self._counts.moments(column), reference)
+
+
+def _counted_over(reference: ColumnSummary) -> NDArray[Any] | _native.Categories:
+    return reference.edges if isinstance(reference, NumericSummary) else native_categories(reference)
 
 
 def numeric_summary(
