@@ -167,3 +167,9 @@ def test_nothing_is_said_of_changes_before_there_is_a_past():
 def test_what_is_no_change_is_refused(plain):
     with pytest.raises(ValueError, match=re.escape("expected a number above 0")):
         Change.parse(plain)
+
+
+def test_the_rule_file_of_the_documentation_can_be_used(repository):
+    text = (repository / "docs" / "alerts.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert RuleSet.from_yaml(block).rules[0].name == "psi-high"
