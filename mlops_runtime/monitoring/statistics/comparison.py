@@ -11,19 +11,20 @@ from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSum
 from mlops_runtime.monitoring.statistics.contingency import chi_square, cramers_v
 from mlops_runtime.monitoring.statistics.cumulative import cramer_von_mises, ks, wasserstein
 from mlops_runtime.monitoring.statistics.distances import hellinger, jensen_shannon, psi, total_variation
+from mlops_runtime.monitoring.statistics.effects import (
+    DELTA_FLOOR,
+    DISTANCE_FLOOR,
+    Effect,
+    share_effect,
+    shift_effect,
+)
 from mlops_runtime.monitoring.statistics.groups import GroupedCounts, grouped, pool_adjacent, pool_rare
 from mlops_runtime.monitoring.statistics.ranks import cliffs_delta
 from mlops_runtime.monitoring.statistics.result import Statistic
-from mlops_runtime.monitoring.statistics.shares import cohen_h, new_share_p, share, share_change
+from mlops_runtime.monitoring.statistics.shares import new_share_p, share, share_change
 from mlops_runtime.monitoring.statistics.verdict import Evidence
 
-__all__ = ["Comparison", "compare_summaries", "percent"]
-
-_FLOOR = 0.1
-_DELTA_FLOOR = 0.147
-_MAJOR = 2.5
-_SHARE_FLOOR = 0.05
-_COHEN_FLOOR = 0.2
+__all__ = ["Comparison", "compare_summaries"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +101,16 @@ def _shift_tests(shifts: Iterable[Statistic]) -> list[Evidence]:
     if "ks" in by_name:
         distance, delta = by_name["ks"], by_name["cliffs_delta"]
         return [
-            _shift("ks", distance.p_value, distance.value, _FLOOR),
-            _shift("cliffs_delta", delta.p_value, abs(delta.value), _DELTA_FLOOR),
-            _shift("psi", chi_square_p, excess, _FLOOR),
+            _evidence(distance.p_value, shift_effect("ks", distance.value, DISTANCE_FLOOR)),
+            _evidence(delta.p_value, shift_effect("cliffs_delta", abs(delta.value), DELTA_FLOOR)),
+            _evidence(chi_square_p, shift_effect("psi", excess, DISTANCE_FLOOR)),
         ]
     effect, name = max((by_name["total_variation"].value, "tv"), (excess, "psi"))
-    return [_shift(name, chi_square_p, effect, _FLOOR)]
+    return [_evidence(chi_square_p, shift_effect(name, effect, DISTANCE_FLOOR))]
 
 
-def _shift(name: str, p_value: float | None, effect: float, floor: float) -> Evidence:
-    words = "major shift" if effect >= _MAJOR * floor else "moderate shift"
-    return Evidence(name, 1.0 if p_value is None else p_value, effect, effect / floor, words)
+def _evidence(p_value: float | None, effect: Effect) -> Evidence:
+    return Evidence(effect.name, 1.0 if p_value is None else p_value, effect.value, effect.strength, effect.words)
 
 
 def _special_shares(reference: NumericSummary, current: NumericSummary) -> Iterable[Statistic]:
@@ -138,28 +138,13 @@ def _share_tests(found: Iterable[Statistic], reference: ColumnSummary) -> list[E
             now, change = by_name[f"{name}_share"].value, by_name[f"{name}_change"]
             before = getattr(reference, name) / reference.rows
             if before or now:
-                tests.append(_share_evidence(words, 1.0 if change.p_value is None else change.p_value, before, now))
+                tests.append(_evidence(change.p_value, share_effect(words, before, now)))
     return tests
 
 
 def _new_categories(reference: CategoricalSummary, current: CategoricalSummary) -> Evidence:
     singletons, n, m = reference.singletons, reference.present, current.present
     p_value = new_share_p(singletons, reference.doubletons, n, current.new, m)
-    found = _share_evidence("new categories", p_value, singletons / n, current.new / m)
+    found = share_effect("new categories", singletons / n, current.new / m)
     examples = ", ".join(f"`{value[:40]}`" for value in current.new_examples[:3])
-    return Evidence(found.name, p_value, found.effect, found.strength, f"{found.words}, for example {examples}")
-
-
-def _share_evidence(name: str, p_value: float, before: float, after: float) -> Evidence:
-    change = abs(after - before)
-    strength = max(change / _SHARE_FLOOR, cohen_h(before, after) / _COHEN_FLOOR)
-    return Evidence(name, p_value, change, strength, f"{name} {percent(before)} -> {percent(after)}")
-
-
-def percent(share: float) -> str:
-    """Write a share for a human: three digits at most, and never 0 % for what is not zero.
-
-    >>> percent(0.31), percent(0.0004), percent(0.0)
-    ('31 %', '0.04 %', '0 %')
-    """
-    return f"{share * 100:.3g} %" if share == 0.0 or share >= 1e-6 else "under 0.0001 %"
+    return Evidence(found.name, p_value, found.value, found.strength, f"{found.words}, for example {examples}")

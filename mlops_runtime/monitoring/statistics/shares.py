@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mlops_runtime.monitoring.statistics.result import Z_95, Statistic
 from mlops_runtime.monitoring.statistics.special import normal_tail
 
-__all__ = ["cohen_h", "new_share_p", "share", "share_change", "share_change_p", "wilson"]
+__all__ = ["new_share_p", "share", "share_change", "share_change_p", "wilson"]
 
 F64 = NDArray[np.float64]
 
@@ -88,11 +88,3 @@ def new_share_p(singletons: int, doubletons: int, n: int, new: int, m: int) -> f
     variance = pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m) + 2.0 * doubletons / n**2
     gap = new / m - expected - (1.0 / n + 1.0 / m) / 2.0
     return 1.0 if variance == 0.0 or gap <= 0.0 else normal_tail(gap / math.sqrt(variance))
-
-
-def cohen_h(share: float, other: float) -> float:
-    """Effect size of a change of share, 2 |asin √p - asin √q|: 0.2 is small (0 to 1 %, 50 to 60 %), 0.5 medium.
-
-    Source: Cohen, Statistical Power Analysis for the Behavioral Sciences (1988), chapter 6.
-    """
-    return 2.0 * abs(math.asin(math.sqrt(share)) - math.asin(math.sqrt(other)))
