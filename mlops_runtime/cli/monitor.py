@@ -11,6 +11,7 @@ __all__ = ["monitor"]
 _VERBS = {  # each lives in cli/monitor_<verb>.py
     "check": Entry("monitor_check", "Judge what is new by rules; tell alerts."),
     "fit": Entry("monitor_fit", "A baseline from reference data."),
+    "labels": Entry("monitor_labels", "Join labels to predictions; measure these."),
     "report": Entry("monitor_report", "What the windows of a store say."),
     "rules": Entry("monitor_rules", "Show, check and export rules."),
     "update": Entry("monitor_update", "Count files into the windows of a store."),

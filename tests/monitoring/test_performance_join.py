@@ -139,6 +139,15 @@ def test_numbers_booleans_and_names_are_labels(tmp_path: Path) -> None:
             assert join.add_labels(labels([2 * at, 2 * at + 1], [1, 1], values)).new == 2
 
 
+def test_ids_meet_whatever_their_type(join: LabelJoin) -> None:
+    join.add_predictions(predictions([123_456_789_012, 2**60 + 1], [1, 1]))
+    join.add_labels(labels([123_456_789_012.0, 0.5, float("nan")], [2, 2, 2], [1, 1, 1]))
+    join.add_labels(labels([str(2**60 + 1)], [2], [0]))
+    status = join.status()
+    assert (status.waiting, status.orphans) == (0, 0)
+    assert status.counts["label.unreadable"] == 2
+
+
 def test_columns_that_are_missing_or_of_no_use_are_refused(join: LabelJoin) -> None:
     with pytest.raises(SchemaError, match="expected column `score`, got columns id, time"):
         join.add_predictions(pa.table({"id": ["a"], "time": [START]}))

@@ -39,6 +39,11 @@ class Published:
     revision: int
     points: tuple[Point, ...]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        points = [point.to_dict() for point in self.points]
+        return {"sequence": self.sequence, "revision": self.revision, "points": points}
+
 
 @dataclass(frozen=True, slots=True)
 class JoinStatus:

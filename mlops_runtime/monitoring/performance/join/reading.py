@@ -77,6 +77,9 @@ def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
 
 
 def _text(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    """Texts; a whole number is the same text whatever its type, so that 7 of one side meets 7.0 of the other."""
+    if pa.types.is_floating(column.type):
+        column = _whole(column)
     return _cast(column, pa.string(), name, "texts or whole numbers")
 
 
@@ -100,10 +103,13 @@ def _class_index(column: pa.ChunkedArray, scoring: Scoring, name: str) -> pa.Chu
     """Index of each class by its name; True is 1, and 1.0 is 1."""
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
-    if pa.types.is_floating(column.type):
-        whole = pc.equal(column, pc.round(column))
-        column = pc.if_else(pc.and_(whole, pc.is_finite(column)), column, None).cast(pa.int64())
     return pc.index_in(_text(column, name), value_set=pa.array(scoring.classes)).cast(pa.float64())
+
+
+def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Whole numbers of floats; null for all others and beyond 2^53, where floats skip some."""
+    exact = pc.and_(pc.equal(column, pc.round(column)), pc.less_equal(pc.abs(column), 2.0**53))
+    return pc.if_else(exact, column, None).cast(pa.int64())
 
 
 def _acceptable(values: pa.ChunkedArray, *, probability: bool) -> pa.ChunkedArray:
