@@ -13,10 +13,9 @@ In memory the floor reads every byte once. A round takes up to half a minute, so
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -28,6 +27,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from processors import processors
 from wide_table import CATEGORIES, NUMBERS, plain_read, wide_table
 
 from mlops_runtime import _native
@@ -59,7 +59,7 @@ def _measure_file(path: str, rows: int, threads: int, *, rounds: int) -> Measure
     work = {"path": path, "numbers": NUMBERS, "categories": CATEGORIES, "buckets": _BUCKETS}
     names = {"mlops_runtime": "fit_ours.py", "duckdb": "fit_duckdb.py", "polars": "fit_polars.py"}
     environment = {"POLARS_MAX_THREADS": str(threads), "MLRT_THREADS": str(threads)}
-    with _processors(threads), contextlib.ExitStack() as stack:
+    with processors(threads), contextlib.ExitStack() as stack:
         peers = {
             name: stack.enter_context(PeerProcess(sys.executable, _PEERS / script, environment=environment))
             for name, script in names.items()
@@ -78,17 +78,6 @@ def _measure_file(path: str, rows: int, threads: int, *, rounds: int) -> Measure
         return measure(
             f"{title}; peak MiB above imports (in all): {peaks}", contenders, rounds=rounds, warmup=1, patience=1
         )
-
-
-@contextlib.contextmanager
-def _processors(count: int) -> Iterator[None]:
-    """Keep this process, and those it starts, on so many processors."""
-    allowed = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, sorted(allowed)[:count])
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, allowed)
 
 
 def _measure(table: pa.Table, path: str, threads: int, *, rounds: int) -> Measurement:

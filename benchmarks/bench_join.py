@@ -9,16 +9,15 @@ has none. That all found the same is checked first. Memory is the peak of the fi
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from processors import processors
 
 from mlops_runtime.sizing import Measurement, PeerProcess, benchmark_main, measure
 
@@ -34,26 +33,27 @@ class _Case:
     keys: str = "integers"
     is_sorted: bool = False
     from_file: bool = False
+    threads: tuple[int, ...] = (2,)
 
 
 _CASES = (
-    _Case("in memory, in no order"),
+    _Case("in memory, in no order", threads=(1, 2)),
     _Case("in memory, in order of time", is_sorted=True),
     _Case("in memory, in no order, keys of text", keys="texts"),
-    _Case("from Parquet, in no order", from_file=True),
+    _Case("from Parquet, in no order", from_file=True, threads=(1, 2)),
 )
 
 
 def run(quick: bool) -> list[Measurement]:
-    """Measure each case at one and at two threads."""
-    entities, past, rounds = (20_000, 100_000, 3) if quick else (1_000_000, 5_000_000, 5)
+    """Measure each case, those in no order of numbers at one thread too."""
+    entities, past = (20_000, 100_000) if quick else (1_000_000, 5_000_000)
     with tempfile.TemporaryDirectory() as folder:
         measured = []
         for number, case in enumerate(_CASES):
             paths = [str(Path(folder) / f"{side}{number}.parquet") for side in ("entities", "features")]
             for path, rows, values, seed in zip(paths, (entities, past), (0, _VALUES), (1, 2), strict=True):
                 pq.write_table(_table(rows, entities // 10, values, case, seed), path)
-            measured += [_measure(case, paths, threads, f"{entities:,} x {past:,}", rounds) for threads in (1, 2)]
+            measured += [_measure(case, paths, threads, f"{entities:,} x {past:,}") for threads in case.threads]
         return measured
 
 
@@ -68,9 +68,9 @@ def _table(rows: int, keys: int, values: int, case: _Case, seed: int) -> pa.Tabl
     return pa.table(columns | {f"f{i}": pa.array(rng.standard_normal(rows)) for i in range(values)})
 
 
-def _measure(case: _Case, paths: list[str], threads: int, shape: str, rounds: int) -> Measurement:
+def _measure(case: _Case, paths: list[str], threads: int, shape: str) -> Measurement:
     environment = {"POLARS_MAX_THREADS": str(threads), "MLRT_THREADS": str(threads)}
-    with _processors(threads), contextlib.ExitStack() as stack:
+    with processors(threads), contextlib.ExitStack() as stack:
         peers = {
             name: stack.enter_context(PeerProcess(sys.executable, _PEER, environment=environment))
             for name in _LIBRARIES
@@ -87,18 +87,7 @@ def _measure(case: _Case, paths: list[str], threads: int, shape: str, rounds: in
         contenders = [peer.contender(name, "join", threads=threads) for name, peer in peers.items()]
         contenders[0] = replace(contenders[0], role="subject")
         title = f"join of {shape} rows {case.name}, {threads} thread(s); peak MiB above the inputs (in all): {memory}"
-        return measure(title, contenders, rounds=rounds, warmup=1, patience=1)
-
-
-@contextlib.contextmanager
-def _processors(count: int) -> Iterator[None]:
-    """Keep this process, and those it starts, on so many processors."""
-    allowed = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, sorted(allowed)[:count])
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, allowed)
+        return measure(title, contenders, rounds=3, warmup=1, patience=1)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,7 @@ some columns' dictionaries are too large for one page, so that they are stored p
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +18,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from processors import processors
 from wide_table import CATEGORIES, NUMBERS, wide_table
 
 from mlops_runtime import _native
@@ -50,7 +49,7 @@ def run(quick: bool) -> list[Measurement]:
             pq.write_table(table, path, row_group_size=rows // shrink, compression="zstd")
         programs = _programs(open_source(paths[0]))
         return [
-            _measure(path, programs, rows // shrink, threads, rounds=3 if quick else 7)
+            _measure(path, programs, rows // shrink, threads, rounds=3 if quick else 5)
             for path, rows in zip(paths, _GROUP_ROWS, strict=True)
             for threads in (1, 2)
         ]
@@ -58,7 +57,7 @@ def run(quick: bool) -> list[Measurement]:
 
 def _programs(source: Source) -> dict[str, FeatureProgram]:
     numbers = [NumericFeature(column=name, indicator=False) for name in NUMBERS]
-    hashed = [HashFeature(columns=[name], buckets=_BUCKETS) for name in CATEGORIES]
+    hashed = [HashFeature(columns=(name,), buckets=_BUCKETS) for name in CATEGORIES]
     listed = [CategoryFeature(column=name, max_size=_MOST_KEYS) for name in CATEGORIES]
     return {
         "hashed": fit_source(FeatureSpec(features=(*numbers, *hashed)), source),
@@ -84,7 +83,7 @@ def _measure(
     ]
     rows = source.known_rows or 0
     name = f"Parquet to batches, {rows:,} x (13 + 26 + 1), row groups of {group_rows:,}, {threads} thread(s)"
-    return measure(name, contenders, rounds=rounds, warmup=1, patience=2)
+    return measure(name, contenders, rounds=rounds, warmup=1, patience=1)
 
 
 def _epoch(stream: StreamLoader) -> int:
@@ -110,27 +109,10 @@ def _on(threads: int, run: Callable[[], object]) -> Callable[[], object]:
     def confined() -> object:
         _native.set_thread_count(threads)
         pa.set_cpu_count(threads)
-        with _processors(threads):
+        with processors(threads):
             return run()
 
     return confined
-
-
-@contextmanager
-def _processors(count: int) -> Iterator[None]:
-    """Confine every thread of this process to so many processors."""
-    every = os.sched_getaffinity(0)
-    _confine(set(sorted(every)[:count]))
-    try:
-        yield
-    finally:
-        _confine(every)
-
-
-def _confine(processors: set[int]) -> None:
-    for task in Path("/proc/self/task").iterdir():
-        with suppress(ProcessLookupError):  # it has ended meanwhile
-            os.sched_setaffinity(int(task.name), processors)
 
 
 if __name__ == "__main__":
