@@ -17,6 +17,7 @@ from window_cases import BASELINE, MINUTE, START, plain, reference, rows_at, siz
 
 from mlops_runtime.core.errors import ConfigError, SchemaError
 from mlops_runtime.monitoring import Baseline, Monitor
+from mlops_runtime.monitoring.state.summary import summary_from_dict
 from mlops_runtime.monitoring.windows import Decayed, Sliding, Tumbling, Window, WindowedMonitor, roll
 from mlops_runtime.monitoring.windows.spec import WindowKind
 
@@ -123,6 +124,16 @@ def test_a_decayed_window_rests_on_the_effective_number_of_rows() -> None:
     assert number.mean == pytest.approx((1.0 + 2 * 3.0) / 3, rel=1e-15)  # type: ignore[union-attr]
     assert dict(zip(text.categories, text.counts.tolist(), strict=True)) == {"Oslo": 120, "Dubai": 60}  # type: ignore[union-attr]
     assert second.weighted
+
+
+def test_new_categories_decay_with_their_rows_and_survive_the_files_of_a_store() -> None:
+    monitor = WindowedMonitor(BASELINE, Decayed(5 * MINUTE, 5 * MINUTE))
+    table = pa.table({"x": [1.0] * 9, "city": ["Rome", "Rome", "Bern", "Oslo", "Oslo", "Oslo", "Rome", "Bern", "Oslo"]})
+    _, second = monitor.update(table, time=rows_at([1] * 6 + [6] * 3)["at"]) + monitor.close()
+    found = second.summaries["city"]
+    assert (found.rows, found.new) == (8, 5)  # type: ignore[union-attr]  # (6 / 2 + 3)^2 / (6 / 4 + 3)
+    assert found.new_examples == ("Rome", "Bern")  # type: ignore[union-attr]
+    assert summary_from_dict(found.to_dict(), where="here").to_dict() == found.to_dict()
 
 
 def test_a_decayed_window_of_a_constant_has_no_variance() -> None:

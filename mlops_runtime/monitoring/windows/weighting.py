@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary, NumericSummary
+from mlops_runtime.monitoring.state.unseen import Sample, merge_unseen
 
 __all__ = ["effective_rows", "weigh"]
 
@@ -29,7 +30,7 @@ def weigh(parts: Sequence[ColumnSummary], weights: Sequence[int]) -> ColumnSumma
     """Return the weighted sum of a column's summaries, scaled to the effective number of rows.
 
     It is rounded to whole rows by largest remainders, so the counts add up and each is off by less than one row. The
-    mean is that of the weighted values, to 2**-1074. What has no weight (minimum, maximum, examples) is of all parts.
+    mean is that of the weighted values, to 2**-1074. What has no weight (minimum, maximum) is of all parts.
     """
     merged = parts[0]
     for part in parts[1:]:
@@ -39,7 +40,8 @@ def weigh(parts: Sequence[ColumnSummary], weights: Sequence[int]) -> ColumnSumma
     cells = _apportion(weighted, rows)
     counts, (one, two, missing) = cells[3:].astype(np.int64), cells[:3].tolist()
     if isinstance(merged, CategoricalSummary):
-        return replace(merged, rows=rows, missing=missing, other=one, new=two, counts=counts)
+        unseen = _unseen(parts, weights, rows, max(1, int(weighted.sum())))
+        return replace(merged, rows=rows, missing=missing, other=one, new=two, counts=counts, unseen=unseen)
     total, squares = _sums(parts, weights, int(counts.sum()), max(1, int(weighted[3:].sum())))
     return replace(
         merged,
@@ -59,6 +61,16 @@ def _sums(parts: Sequence[ColumnSummary], weights: Sequence[int], above: int, be
     total = above * sum(part.total * weight for part, weight in pairs)
     squares = above * sum(part.total_of_squares * weight for part, weight in pairs)
     return (-(-total // below) if total < 0 else total // below), -(-squares // below)
+
+
+def _unseen(parts: Sequence[ColumnSummary], weights: Sequence[int], above: int, below: int) -> Sample:
+    """Return the sample of unseen categories, their rows times above / below; what comes to no row is left out."""
+    weighed: Sample = ()
+    for part, weight in zip(parts, weights, strict=True):
+        if isinstance(part, CategoricalSummary):
+            weighed = merge_unseen(weighed, tuple(replace(one, rows=one.rows * weight) for one in part.unseen))
+    scaled = (replace(one, rows=one.rows * above // below) for one in weighed)
+    return tuple(one for one in scaled if one.rows > 0)
 
 
 def _cells(summary: ColumnSummary) -> Whole:
