@@ -19,7 +19,7 @@ from mlops_runtime.core.errors import ConfigError
 from mlops_runtime.monitoring import Baseline, DriftReport, Monitor, compare
 from mlops_runtime.monitoring.report.html import render_html
 from mlops_runtime.monitoring.report.tables import report_tables
-from mlops_runtime.monitoring.statistics.comparison import percent
+from mlops_runtime.monitoring.statistics.effects import percent
 
 HOSTILE = "</script><img src=x onerror=document.title='PWNED'>"
 

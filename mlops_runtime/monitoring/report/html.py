@@ -16,7 +16,7 @@ from mlops_runtime.core.durable import durable_write
 from mlops_runtime.monitoring.report.drift import DriftReport, write_p
 from mlops_runtime.monitoring.report.figures import figures_of
 from mlops_runtime.monitoring.report.timeline import Timeline
-from mlops_runtime.monitoring.statistics.comparison import percent
+from mlops_runtime.monitoring.statistics.effects import percent
 
 __all__ = ["render_html"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from mlops_runtime.core.durable import durable_write
 from mlops_runtime.monitoring.report.drift import ColumnDrift, DriftReport, write_p
 from mlops_runtime.monitoring.report.timeline import Timeline
-from mlops_runtime.monitoring.statistics.comparison import percent
+from mlops_runtime.monitoring.statistics.effects import percent
 
 __all__ = ["render_markdown", "write_markdown"]
 
@@ -45,7 +45,7 @@ def _row(column: ColumnDrift) -> tuple[str, ...]:
     numbers = (_number(value) for value in (column.psi, distance, column.js, column.wasserstein))
     missing = f"{_share(column.missing_share_reference)} → {_share(column.missing_share)}"
     mark = "**drift**" if column.drifted else "ok"
-    return _text(column.name), mark, *numbers, missing, write_p(column.p_value), _text(column.reason)
+    return _text(column.name), mark, *numbers, missing, _text(write_p(column.p_value)), _text(column.reason)
 
 
 def _moved(report: DriftReport) -> str:

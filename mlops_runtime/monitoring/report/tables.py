@@ -10,7 +10,7 @@ from rich.text import Text
 
 from mlops_runtime.monitoring.report.drift import DriftReport, write_p
 from mlops_runtime.monitoring.report.timeline import Timeline
-from mlops_runtime.monitoring.statistics.comparison import percent
+from mlops_runtime.monitoring.statistics.effects import percent
 
 __all__ = ["report_tables", "timeline_tables"]
 

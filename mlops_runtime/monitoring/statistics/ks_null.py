@@ -123,7 +123,7 @@ def bridge_tail(x: float, masses: F64) -> float:
     if sum(run.bins for run in runs) < 2:
         return 1.0
     narrowest = math.sqrt(min(run.mass for run in runs))
-    nodes, weights = _nodes(8 * math.ceil(1.0 + 0.2 * x / narrowest))
+    nodes, weights = _nodes(16 * math.ceil(0.5 + 0.1 * x / narrowest))
     y, root = nodes * x, np.sqrt(weights * x)
     state = root * _gauss(y, runs[0].mass)
     for place, run in enumerate(runs):
