@@ -24,6 +24,7 @@ from mlops_runtime.core import clock
 from mlops_runtime.core.errors import UnavailableError
 from mlops_runtime.monitoring.alerts.delivery import deliver
 from mlops_runtime.monitoring.alerts.engine import AlertEngine
+from mlops_runtime.monitoring.alerts.evidence import Evidence, MovedBin, Segment
 from mlops_runtime.monitoring.alerts.sinks.opening import open_sinks
 from mlops_runtime.monitoring.alerts.sinks.transport import post
 from mlops_runtime.monitoring.points import Point, Span
@@ -82,9 +83,20 @@ def _point(value: float, minutes: float, column: str) -> Point:
     return Point("psi", value, Span(end - dt.timedelta(minutes=1), end), 1000, labels=labels)
 
 
+def _evidence(rule, point, beside) -> Evidence:
+    """Of one column everything, of the others a page that has no address."""
+    if point.labels["column"] != "age":
+        return Evidence(links=("pages/x.html",))
+    segment = Segment({"region": "north", "kind": "car"}, 0.9, 10, 0.6)
+    return Evidence(
+        (MovedBin("< 30", 0.1, 0.7),), (segment,), ("r1",), ("pages/x.html", "https://console.example.com/x")
+    )
+
+
 def test_alerts_fire_are_grouped_and_are_resolved_in_an_alertmanager(tmp_path, alertmanager):
     rule_set = rules(HIGH, HEAD.format(alertmanager))
-    engine, sink = AlertEngine(rule_set, tmp_path), open_sinks(rule_set, tmp_path)["alertmanager"]
+    engine = AlertEngine(rule_set, tmp_path, evidence=_evidence)
+    sink = open_sinks(rule_set, tmp_path)["alertmanager"]
 
     def tell(values: dict[str, float], minutes: float) -> None:
         engine.observe([_point(value, minutes, column) for column, value in values.items()])
@@ -100,6 +112,9 @@ def test_alerts_fire_are_grouped_and_are_resolved_in_an_alertmanager(tmp_path, a
     }  # fmt: skip
     assert alert["status"]["state"] == "active"
     assert alert["annotations"]["summary"] == "psi of age is 0.9"
+    assert alert["annotations"]["segments"] == "region=north, kind=car: 60%"
+    assert alert["annotations"]["moved_bins"] == "< 30: 10.0% -> 70.0%"
+    assert alert["generatorURL"] == "https://console.example.com/x"
     assert alert["annotations"]["alert_id"].startswith("alr_")
     ends = dt.datetime.fromisoformat(alert["endsAt"]) - clock.now()
     assert dt.timedelta(hours=35) < ends < dt.timedelta(hours=37)

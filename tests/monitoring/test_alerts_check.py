@@ -84,6 +84,13 @@ def test_an_alert_says_which_bins_which_segments_and_which_rows(tmp_path, store,
     assert {bin_["label"].partition(" ")[0] for bin_ in many["bins"]} <= {"age", "plan"}
 
 
+def test_an_alert_goes_out_also_when_its_evidence_cannot_be_had(tmp_path, store, capsys):
+    assert run([*_check(tmp_path), "--rows", str(tmp_path / "rows.parquet"), "--row-id", "number", "--json"]) == 3
+    found = json.loads(capsys.readouterr().out)
+    assert found["delivery"]["log"]["sent"] == 1
+    assert "expected a column `number`" in found["firing"][0]["evidence"]["notes"][0]
+
+
 def test_what_was_checked_is_not_told_again(tmp_path, store, capsys):
     assert run([*_check(tmp_path), "--json"]) == 3
     first = json.loads(capsys.readouterr().out)

@@ -119,6 +119,17 @@ def test_what_happens_to_a_firing_alert_without_values_is_the_rules_policy(tmp_p
     assert "".join("F" if engine.observe([], now=hour(h)).firing else "." for h in (2, 3, 4)) == phases
 
 
+def test_values_may_stay_away_for_a_number_of_windows(tmp_path):
+    rule = "name: silent, metric: rows, when: {below: 1}, missing: {after: 3 windows}"
+    engine = AlertEngine(rules(rule), tmp_path)
+    daily = Point("rows", 9.0, Span(hour(-23), hour(1)), 9, labels={"t": "daily"})
+    engine.observe([point(0, 5.0, metric="rows"), daily], now=hour(1))
+    assert not engine.observe([], now=hour(3.9)).firing
+    assert [alert.labels for alert in engine.observe([], now=hour(4)).firing] == [{}]
+    assert len(engine.observe([], now=hour(24 * 3)).firing) == 1
+    assert len(engine.observe([], now=hour(24 * 3 + 1)).firing) == 2
+
+
 def test_traffic_that_stays_away_fires_and_ends_when_it_is_back(tmp_path):
     engine = AlertEngine(rules("name: silent, metric: rows, when: {below: 1}, missing: {after: 2h}"), tmp_path)
     engine.observe([point(0, 500.0, metric="rows", model="m")], now=hour(1))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops_runtime.core import clock
+from mlops_runtime.core.errors import MlrtError
 from mlops_runtime.core.lock import exclusive
 from mlops_runtime.monitoring.alerts.alert import Alert, Notification
 from mlops_runtime.monitoring.alerts.board import Board
@@ -118,9 +119,16 @@ class AlertEngine:
                 taken += 1
                 moved.append(series)
                 if series.machine.fired != before:
-                    series.evidence = self._evidence(rule, point, batch)
+                    series.evidence = self._evidence_of(rule, point, batch)
         self._tell(board, moved, now)
         return taken, late
+
+    def _evidence_of(self, rule: Rule, point: Point, batch: Sequence[Point]) -> Evidence:
+        """Ask for evidence; an alert goes out without it rather than not at all."""
+        try:
+            return self._evidence(rule, point, batch)
+        except (MlrtError, ValueError, OSError) as error:
+            return Evidence(notes=(f"no evidence: {error}",))
 
     def _tell(self, board: Board, series: Iterable[Series], now: datetime) -> None:
         repeat_every = self.rules.repeat_every.total_seconds()

@@ -36,12 +36,13 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything that is known; what is not is empty. rows: ids. links: addresses or files."""
+    """Everything that is known; what is not is empty. rows: ids. links: addresses or files. notes: what went wrong."""
 
     bins: tuple[MovedBin, ...] = ()
     segments: tuple[Segment, ...] = ()
     rows: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -55,6 +56,7 @@ class Evidence:
             tuple(Segment(**segment) for segment in values["segments"]),
             tuple(values["rows"]),
             tuple(values["links"]),
+            tuple(values["notes"]),
         )
 
 

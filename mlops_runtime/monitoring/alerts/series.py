@@ -66,9 +66,11 @@ class Series:
     def overdue(self, rule: Rule, now: datetime) -> None:
         """Apply the rule's policy when nothing came for too long."""
         policy, seen = rule.missing, self.machine.seen
-        if policy is None or seen is None or policy.then == "keep" or now - seen < policy.after:
+        if policy is None or seen is None or policy.then == "keep":
             return
-        at = seen + policy.after
+        at = seen + policy.allowed(self.point.span.end - self.point.span.start)
+        if now < at:
+            return
         if policy.then == "fire" and self.machine.phase is not Phase.FIRING:
             self.missing = True
             self._become(self.machine.fire(at))

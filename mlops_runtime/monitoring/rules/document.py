@@ -29,10 +29,17 @@ _DRIFTED = Condition(above=0.5)
 
 
 class Missing(Strict):
-    """What to do about a series of which no value came for `after`: keep its state, end the alert, or raise one."""
+    """What to do about a series of which no value came for `after`: keep its state, end the alert, or raise one.
 
-    after: Duration
+    after: a duration, or a number of windows, as long as the last one was.
+    """
+
+    after: StretchField
     then: Literal["keep", "resolve", "fire"] = "fire"
+
+    def allowed(self, window: timedelta) -> timedelta:
+        """Return how long values may stay away. window: how long the last one was."""
+        return self.after.duration or self.after.windows * window
 
 
 class Rule(Strict):

@@ -26,12 +26,21 @@ _OWN_LABELS = "alertname, alertstate, severity"
 
 @dataclass(frozen=True, slots=True)
 class ExportedRule:
-    """A rule that Prometheus can hold. lasting, keep: as times."""
+    """A rule that Prometheus can hold. window: how long its windows are."""
 
     rule: Rule
     metric: Exposed
-    lasting: timedelta
-    keep: timedelta
+    window: timedelta
+
+    @property
+    def lasting(self) -> timedelta:
+        """How long a breach must last."""
+        return time_of(self.rule.for_, self.window)
+
+    @property
+    def keep(self) -> timedelta:
+        """How long it must have been well before the alert ends."""
+        return time_of(self.rule.keep_firing_for, self.window)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the alerting rule."""
@@ -75,11 +84,12 @@ class ExportedRule:
         missing = self.rule.missing
         if missing is None or missing.then != "fire":
             return None
+        after = write_duration(missing.allowed(self.window))
         return {
             "alert": f"{self.rule.name}-no-data",
-            "expr": f"absent_over_time({self.metric.selector}[{write_duration(missing.after)}])",
+            "expr": f"absent_over_time({self.metric.selector}[{after}])",
             "labels": {"severity": self.rule.severity},
-            "annotations": {"summary": f"no values of {self.rule.metric} for {write_duration(missing.after)}"},
+            "annotations": {"summary": f"no values of {self.rule.metric} for {after}"},
         }
 
 
@@ -117,7 +127,7 @@ def _export(rule: Rule, window: timedelta) -> ExportedRule:
     metric = exposed(rule, window)
     if rule.when.confident and (metric.low is None or metric.high is None):
         raise UnsupportedExport(f"the server exposes no interval of `{rule.metric}`")
-    return ExportedRule(rule, metric, time_of(rule.for_, window), time_of(rule.keep_firing_for, window))
+    return ExportedRule(rule, metric, window)
 
 
 def time_of(stretch: Stretch, window: timedelta) -> timedelta:

@@ -43,14 +43,14 @@ class AlertmanagerSink:
 
 def _posted(alert: Alert, until: datetime) -> dict[str, Any]:
     labels = {_label(name): value for name, value in alert.labels.items() if value}
-    links = {"generatorURL": alert.evidence.links[0]} if alert.evidence.links[:1] else {}
+    links = [link for link in alert.evidence.links if link.startswith(("http://", "https://"))]
     ended = alert.resolved_at
     return {
         "labels": {**labels, "alertname": alert.rule, "severity": alert.severity},
         "annotations": _annotations(alert),
         "startsAt": alert.fired_at.isoformat(),
         "endsAt": (until if ended is None else max(ended, alert.fired_at)).isoformat(),
-        **links,
+        **({"generatorURL": links[0]} if links else {}),
     }
 
 
