@@ -132,7 +132,7 @@ def test_new_categories_decay_with_their_rows_and_survive_the_files_of_a_store()
     _, second = monitor.update(table, time=rows_at([1] * 6 + [6] * 3)["at"]) + monitor.close()
     found = second.summaries["city"]
     assert (found.rows, found.new) == (8, 5)  # type: ignore[union-attr]  # (6 / 2 + 3)^2 / (6 / 4 + 3)
-    assert found.new_examples == ("Rome", "Bern")  # type: ignore[union-attr]
+    assert found.new_examples == ("Bern", "Rome")  # type: ignore[union-attr]
     assert summary_from_dict(found.to_dict(), where="here").to_dict() == found.to_dict()
 
 
