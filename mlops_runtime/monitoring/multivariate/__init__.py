@@ -1,0 +1,9 @@
+"""Drift that no single column shows: reconstruction error, kernel distance, a classifier, and distances of rows."""
+
+from __future__ import annotations
+
+from mlops_runtime.monitoring.multivariate.monitor import MultivariateMonitor
+from mlops_runtime.monitoring.multivariate.reference import MultivariateReference
+from mlops_runtime.monitoring.multivariate.report import MultivariateReport
+
+__all__ = ["MultivariateMonitor", "MultivariateReference", "MultivariateReport"]

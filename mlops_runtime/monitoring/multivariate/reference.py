@@ -1,0 +1,156 @@
+"""The multivariate reference: fitted once on a sample of the reference rows, serialisable, shared by its monitors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops_runtime.core.digest import canonical_json
+from mlops_runtime.core.errors import ConfigError, EmptyInputError, SchemaError, problem
+from mlops_runtime.monitoring.multivariate.arrays import array_of, plain
+from mlops_runtime.monitoring.multivariate.components import Components
+from mlops_runtime.monitoring.multivariate.encoding import Encoding
+from mlops_runtime.monitoring.multivariate.fourier import FourierFeatures
+from mlops_runtime.monitoring.multivariate.report import MIN_ROWS
+from mlops_runtime.monitoring.multivariate.tally import Tally
+from mlops_runtime.monitoring.state.table import as_table
+
+__all__ = ["MultivariateReference"]
+
+F64 = NDArray[np.float64]
+I16 = NDArray[np.int16]
+
+FORMAT_VERSION = 1
+_FILE = "multivariate.json"
+_MOST_ROWS = 32_768
+_SAMPLE_ROWS = 2048
+_RETAINED_SHARE = 0.65
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MultivariateReference:
+    """encoding, components, features: how a row is measured. The rest: what the reference rows measured.
+
+    residuals: of the half of the rows that the components were not fitted on, so that new rows are like them.
+    feature_sums, feature_covariance: int64[k], float64[k, k] over `rows` rows; feature_variances: its eigenvalues.
+    sample: int16[s, width], of the same half, for the classifier.
+    """
+
+    encoding: Encoding
+    components: Components
+    features: FourierFeatures
+    rows: int
+    residuals: Tally
+    feature_sums: NDArray[np.int64]
+    feature_covariance: F64
+    feature_variances: F64
+    sample: I16
+    seed: int
+
+    @classmethod
+    def fit(cls, table: object, *, seed: int = 0, most_rows: int = _MOST_ROWS) -> MultivariateReference:
+        """Fit on an Arrow-able table: on all rows, or on a random `most_rows` of them.
+
+        The same table, seed and NumPy give the same reference. Raises EmptyInputError for fewer than 30 rows,
+        SchemaError for a table without a column of numbers or strings, ConfigError for an unusable seed or `most_rows`.
+        """
+        if seed < 0 or most_rows < MIN_ROWS:
+            got = f"seed {seed}, most_rows {most_rows}"
+            expected = f"a seed of 0 or more, {MIN_ROWS} rows or more"
+            raise ConfigError(problem(expected=expected, got=got, where="fit", next_step="leave the defaults"))
+        reference = as_table(table)
+        if reference.num_rows < MIN_ROWS:
+            expected, got = f"{MIN_ROWS} reference rows or more", str(reference.num_rows)
+            raise EmptyInputError(problem(expected=expected, got=got, where="fit", next_step="use a longer window"))
+        rng = np.random.default_rng(seed)
+        if reference.num_rows > most_rows:
+            reference = reference.take(np.sort(rng.choice(reference.num_rows, most_rows, replace=False)))
+        encoding = Encoding.fit(reference)
+        return cls._of_rows(encoding, rng.permutation(encoding.encode(reference)), rng, seed)
+
+    @classmethod
+    def _of_rows(cls, encoding: Encoding, rows: I16, rng: np.random.Generator, seed: int) -> MultivariateReference:
+        half = len(rows) // 2
+        components = Components.fit(rows[:half], share=_RETAINED_SHARE)
+        features = FourierFeatures.fit(rows, rng)
+        covariance = features.covariance(rows)
+        return cls(
+            encoding=encoding,
+            components=components,
+            features=features,
+            rows=len(rows),
+            residuals=Tally().add(components.residuals(rows[half:])),
+            feature_sums=features.sums(rows),
+            feature_covariance=covariance,
+            feature_variances=np.maximum(np.linalg.eigvalsh(covariance), 0.0),
+            sample=rows[half:][:_SAMPLE_ROWS].copy(),
+            seed=seed,
+        )
+
+    def row_distances(self, table: object) -> F64:
+        """Return float64[rows]: how far each row of an Arrow-able table lies from the reference, in deviations.
+
+        The Mahalanobis distance in up to 64 principal components, with what they leave of a row as one more coordinate;
+        its square is `components.degrees` on average without drift, and about chi-square for normal data. Raises
+        SchemaError for a column that is missing or of another kind. Source: Jackson and Mudholkar, Technometrics 21
+        (1979).
+        """
+        return self.components.distances(self.encoding.encode(as_table(table)))
+
+    def to_files(self) -> dict[str, bytes]:
+        """Return the files a bundle stores; the same reference gives the same bytes."""
+        document = {
+            "format_version": FORMAT_VERSION,
+            "columns": self.encoding.to_dict(),
+            "components": self.components.to_dict(),
+            "features": self.features.to_dict(),
+            "rows": self.rows,
+            "residuals": self.residuals.to_dict(),
+            "feature_sums": plain(self.feature_sums),
+            "feature_covariance": plain(self.feature_covariance),
+            "feature_variances": plain(self.feature_variances),
+            "sample": plain(self.sample),
+            "seed": str(self.seed),
+        }
+        return {_FILE: canonical_json(document)}
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes]) -> MultivariateReference:
+        """Read what `to_files` wrote. Raises SchemaError for anything else."""
+        try:
+            return cls._from_document(json.loads(files[_FILE]))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            if isinstance(error, SchemaError):
+                raise
+            got = f"{type(error).__name__}: {error}"
+            expected, next_step = "a multivariate reference", "fit the reference again"
+            raise SchemaError(problem(expected=expected, got=got, where=_FILE, next_step=next_step)) from error
+
+    @classmethod
+    def _from_document(cls, values: Mapping[str, Any]) -> MultivariateReference:
+        if values["format_version"] != FORMAT_VERSION:
+            raise ValueError(f"format_version {values['format_version']!r}, not {FORMAT_VERSION}")
+        encoding = Encoding.from_dict(values["columns"])
+        width = encoding.width
+        features = FourierFeatures.from_dict(values["features"], width=width, where=_FILE)
+        size, rows = features.size, int(values["rows"])
+        seed = int(values["seed"])
+        if rows < MIN_ROWS or seed < 0:
+            raise ValueError(f"{rows} rows, seed {seed}")
+        return cls(
+            encoding=encoding,
+            components=Components.from_dict(values["components"], width=width, where=_FILE),
+            features=features,
+            rows=rows,
+            residuals=Tally.from_dict(values["residuals"]),
+            feature_sums=array_of(values["feature_sums"], "i8", (size,), where=_FILE),
+            feature_covariance=array_of(values["feature_covariance"], "f8", (size, size), where=_FILE),
+            feature_variances=array_of(values["feature_variances"], "f8", (size,), where=_FILE),
+            sample=array_of(values["sample"], "i2", (None, width), where=_FILE),
+            seed=seed,
+        )

@@ -1,0 +1,47 @@
+"""What the multivariate statistics say of the rows a monitor has seen."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mlops_runtime.monitoring.statistics.result import Statistic
+
+__all__ = ["FLOORS", "LEVEL", "MIN_ROWS", "MultivariateReport"]
+
+LEVEL = 0.05
+MIN_ROWS = 30
+FLOORS = {"reconstruction_error": 0.1, "mmd": 0.05, "domain_auc": 0.05}
+
+
+@dataclass(frozen=True, slots=True)
+class MultivariateReport:
+    """statistics: by name. effects: how large each is, held against its floor in `FLOORS`. rows: the current ones.
+
+    The effect of the reconstruction error is its change in standard deviations of a row's; of the MMD, its share of the
+    reference's spread in the same features, under a root; of the AUC, what it is over 0.5.
+    """
+
+    rows: int
+    statistics: dict[str, Statistic]
+    effects: dict[str, float]
+
+    @property
+    def drifted(self) -> bool:
+        """Whether one statistic is both significant (at 5 % over the three: Bonferroni) and above its floor."""
+        return bool(self.reasons)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The statistics that are both."""
+        level = LEVEL / max(1, len(self.statistics))
+        return tuple(
+            name
+            for name, one in self.statistics.items()
+            if one.p_value is not None and one.p_value <= level and self.effects[name] >= FLOORS[name]
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        entries = {name: {**asdict(one), "effect": self.effects[name]} for name, one in self.statistics.items()}
+        return {"rows": self.rows, "drifted": self.drifted, "reasons": list(self.reasons), "statistics": entries}

@@ -1,0 +1,43 @@
+"""A random sample of rows that merges: the rows with the smallest keys, which a row's place in its stream decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops_runtime.kernels.permutation.reference import keyed_words
+
+__all__ = ["RowSample"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowSample:
+    """keys: uint64[k] ascending; rows: int16[k, width], k <= capacity. The parts of a stream, in any order, give it.
+
+    Source: Cohen and Kaplan, Summarizing data using bottom-k sketches (2007).
+    """
+
+    capacity: int
+    keys: NDArray[np.uint64]
+    rows: NDArray[np.int16]
+
+    @classmethod
+    def empty(cls, capacity: int, width: int) -> RowSample:
+        """Return a sample that saw nothing."""
+        return cls(capacity, np.zeros(0, np.uint64), np.zeros((0, width), np.int16))
+
+    def offer(self, rows: NDArray[np.int16], *, seed: int, stream: int, first_row: int) -> RowSample:
+        """Return the sample of these rows, too: they are rows first_row, first_row + 1 … of a stream."""
+        keys = keyed_words(seed, stream, first_row, len(rows))
+        chosen = keys <= (self.keys[-1] if len(self.keys) == self.capacity else np.uint64(2**64 - 1))
+        return self._smallest(np.append(self.keys, keys[chosen]), np.concatenate([self.rows, rows[chosen]]))
+
+    def merge(self, other: RowSample) -> RowSample:
+        """Return the sample of both parts; both have one capacity and one seed."""
+        return self._smallest(np.append(self.keys, other.keys), np.concatenate([self.rows, other.rows]))
+
+    def _smallest(self, keys: NDArray[np.uint64], rows: NDArray[np.int16]) -> RowSample:
+        order = np.argsort(keys, kind="stable")[: self.capacity]
+        return RowSample(self.capacity, keys[order], rows[order])
