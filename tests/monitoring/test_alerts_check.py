@@ -172,6 +172,16 @@ def test_a_point_that_is_still_being_written_waits_for_its_end(tmp_path):
     assert file.read() == []
 
 
+def test_points_may_come_as_monitor_labels_prints_them(tmp_path):
+    low, restated = point(0, 0.7, metric="auc"), point(0, 0.9, metric="auc", restated="2")
+    windows = [{"sequence": 1, "points": [low.to_dict()]}, {"sequence": 2, "points": [restated.to_dict()]}]
+    (tmp_path / "points.jsonl").write_text(json.dumps({"windows": windows, "notes": []}) + "\n")
+    assert [one.value for one in PointsFile(tmp_path / "points.jsonl").read()] == [0.7, 0.9]
+    (tmp_path / "rules.yaml").write_text("rules: [{name: low, metric: auc, when: {below: 0.75}}]")
+    words = ["monitor", "check", "--points", str(tmp_path / "points.jsonl"), "--rules", str(tmp_path / "rules.yaml")]
+    assert run(words) == 3, "the restated window was judged when it closed"
+
+
 def test_following_tells_what_comes_while_it_runs(tmp_path):
     points, rules, log = tmp_path / "points.jsonl", tmp_path / "rules.yaml", tmp_path / "alerts" / "alerts.jsonl"
     points.write_text("")
@@ -211,7 +221,7 @@ def test_the_default_rules_are_shown_to_start_from(tmp_path, capsys):
     assert "# The verdict on a column" in text
     (tmp_path / "rules.yaml").write_text(text)
     assert run(["monitor", "rules", str(tmp_path / "rules.yaml"), "--check"]) == 0
-    assert "9 rules, all of them usable" in capsys.readouterr().out
+    assert "10 rules, all of them usable" in capsys.readouterr().out
 
 
 def test_rules_are_shown_as_a_table_and_exported_with_what_was_left_out(tmp_path, capsys):

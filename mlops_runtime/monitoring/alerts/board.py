@@ -21,6 +21,7 @@ __all__ = ["Board"]
 
 _FILE = "board.json"
 _FORMAT = 1
+_RESTATED = "restated"  # a window measured again, with labels that came late, is of the series that it was of
 _FORGET_AFTER = timedelta(days=30)
 
 _Key = tuple[str, frozenset[tuple[str, str]]]
@@ -40,10 +41,11 @@ class Board:
 
     def of(self, rule: Rule, point: Point) -> Series:
         """Return the series of a point under a rule, a new one where there is none."""
-        key = (rule.name, frozenset(point.labels.items()))
+        labels = {name: value for name, value in point.labels.items() if name != _RESTATED}
+        key = (rule.name, frozenset(labels.items()))
         found = self.series.get(key)
         if found is None:
-            found = self.series[key] = Series(rule.name, dict(point.labels), point)
+            found = self.series[key] = Series(rule.name, labels, point)
         return found
 
     def forget(self) -> None:

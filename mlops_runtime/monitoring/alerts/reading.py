@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from mlops_runtime.core.errors import ConfigError, DataError, problem
 from mlops_runtime.monitoring.points import Point, Span
@@ -20,7 +21,10 @@ _LOOK_BACK = timedelta(days=1)
 
 
 class PointsFile:
-    """A file with a point on each line, as `Point.to_dict` writes it; every call to `read` gives what came since."""
+    """A file with a point on each line, as `Point.to_dict` writes it; every call to `read` gives what came since.
+
+    A line may hold more of them: under `points`, or in `windows`, as `mlrt monitor labels --json` prints them.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -44,7 +48,7 @@ class PointsFile:
         points = []
         for line in lines:
             try:
-                points += [Point.from_dict(json.loads(line))] if line.strip() else []
+                points += _points_of(json.loads(line)) if line.strip() else []
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 if not line.endswith(b"\n"):
                     break
@@ -58,6 +62,14 @@ class PointsFile:
         got = f"{type(error).__name__}: {error}"
         where = f"{self._path}, line {self._lines + 1}"
         return DataError(problem(expected=expected, got=got, where=where, next_step="correct or remove the line"))
+
+
+def _points_of(values: Mapping[str, Any]) -> list[Point]:
+    if "windows" in values:
+        return [point for window in values["windows"] for point in _points_of(window)]
+    if "points" in values:
+        return [Point.from_dict(one) for one in values["points"]]
+    return [Point.from_dict(values)]
 
 
 class WindowReader:

@@ -124,7 +124,7 @@ class Series:
         """Return the alert that fires now."""
         values, fired = self._values(), self.machine.fired
         assert fired is not None
-        named = {**self.labels, "metric": rule.metric, "rule": rule.name, "severity": rule.severity}
+        named = {"metric": rule.metric, "rule": rule.name, "severity": rule.severity, **self.labels}
         words = "missing" if values["value"] is None else f"{values['value']:.{_DIGITS}g}"
         return Alert(
             id=self.alert_id,
