@@ -35,9 +35,10 @@ _MOST_MARKS = 64
 
 @dataclass(frozen=True, slots=True)
 class JournalRecords:
-    """The payloads of a journal, in order. torn_bytes: how much follows the last whole one."""
+    """The payloads of a journal, in order. size: of the file that was read. torn_bytes: after the last whole record."""
 
     payloads: tuple[bytes, ...]
+    size: int
     torn_bytes: int
 
 
@@ -122,7 +123,7 @@ def read_journal(path: Path, *, limit: int = _MOST_BYTES * 2) -> JournalRecords:
         place += _HEAD_BYTES + len(payload)
     if _any_record_after(data, place):
         raise _damaged(path, "whole records", f"a damaged one at byte {place:,}, before whole ones")
-    return JournalRecords(tuple(payloads), max(0, len(data) - place))
+    return JournalRecords(tuple(payloads), len(data), max(0, len(data) - place))
 
 
 def _record_at(data: bytes, place: int) -> bytes | None:

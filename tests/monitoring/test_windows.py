@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as hs
 from window_cases import BASELINE, MINUTE, START, plain, reference, rows_at, sizes
 
+from mlops_runtime.core.clock import now
 from mlops_runtime.core.errors import ConfigError, SchemaError
 from mlops_runtime.monitoring import Baseline, Monitor
 from mlops_runtime.monitoring.state.summary import summary_from_dict
@@ -158,6 +159,17 @@ def test_rows_without_a_time_are_counted_and_in_no_window() -> None:
     at = pa.array([None, START, beyond, None], pa.timestamp("us", "UTC"))
     monitor.update(pa.table({"x": [1.0, 2.0, 3.0, 4.0]}), time=at)
     assert (monitor.undated, monitor.late, monitor.rows) == (3, 0, 1)
+
+
+def test_a_row_far_ahead_of_the_clock_closes_nothing_where_that_is_bounded() -> None:
+    at = pa.array([now(), now() + dt.timedelta(days=400), now()], pa.timestamp("us", "UTC"))
+    table = pa.table({"x": [1.0, 2.0, 3.0]})
+    bounded = WindowedMonitor(BASELINE, Tumbling(60 * MINUTE), lateness=60 * MINUTE, ahead=60 * MINUTE)
+    assert bounded.update(table, time=at) == []
+    assert (bounded.rows, bounded.undated, bounded.late) == (2, 1, 0)
+    free = WindowedMonitor(BASELINE, Tumbling(60 * MINUTE), lateness=60 * MINUTE)
+    assert len(free.update(table, time=at)) == 1
+    assert (free.rows, free.undated, free.late) == (2, 0, 1)
 
 
 def test_time_goes_on_without_rows() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ __all__ = ["Segment", "live_segments", "new_segment", "segment_paths", "write_re
 
 _NAME = re.compile(r"windows_[0-9a-f]{32}\.journal\Z")
 _REPLACES = b'{"replaces":'
-_TRIES = 100
+_TRIES, _CALM_TRIES = 100, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Segment:
     path: Path
     records: tuple[bytes, ...]
     replaces: frozenset[str]
+    size: int
     torn_bytes: int
 
 
@@ -45,19 +46,22 @@ def segment_paths(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("windows_*.journal") if _NAME.match(path.name))
 
 
-def live_segments(folder: Path) -> list[Segment]:
+def live_segments(folder: Path, known: Callable[[Path], Segment | None] = lambda _: None) -> list[Segment]:
     """Read the segments that count, all as they were at one time.
 
-    Raises IntegrityError when one is damaged before its end, or is no journal.
+    known: what takes the place of a segment that need not be read. Raises IntegrityError when one is damaged before its
+    end, or is no journal.
     """
-    for _ in range(_TRIES):
+    for attempt in range(_TRIES):
         paths = segment_paths(folder)
         try:
-            found = [_read(path) for path in paths]
+            found = [known(path) or _read(path) for path in paths]
         except IntegrityError:
             if all(path.exists() for path in paths):
                 raise
             continue  # one was removed while we read: look again
+        if attempt < _CALM_TRIES and segment_paths(folder) != paths:
+            continue  # a listing during a replacement may hold neither the old nor the new
         replaced = frozenset[str]().union(*(segment.replaces for segment in found))
         return [segment for segment in found if segment.path.name not in replaced]
     raise IntegrityError(f"{folder}: segments vanish faster than they are read — stop what removes them")
@@ -69,7 +73,7 @@ def _read(path: Path) -> Segment:
     if records and records[0].startswith(_REPLACES):
         replaces = _replaced(path, records[0])
         records = records[1:]
-    return Segment(path, records, replaces, journal.torn_bytes)
+    return Segment(path, records, replaces, journal.size, journal.torn_bytes)
 
 
 def _replaced(path: Path, record: bytes) -> frozenset[str]:

@@ -10,10 +10,11 @@ out. Parts of one window, from several servers or from before and after a restar
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -51,6 +52,14 @@ class StoreState:
     torn_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """When the last window of a segment ended. segment: without its records."""
+
+    end: dt.datetime
+    segment: Segment
+
+
 class WindowStore:
     """Closed windows in a folder. Thread-safe; nothing is made before the first `append`.
 
@@ -76,6 +85,7 @@ class WindowStore:
         self._max_age, self._max_bytes, self._segment_bytes = max_age, max_bytes, segment_bytes
         self._baselines = BlobStore(self.folder / "baselines")
         self._codecs: dict[str, WindowCodec] = {}
+        self._extents: dict[str, _Extent] = {}
         self._journal: Journal | None = None
         self._writing = threading.Lock()
 
@@ -105,7 +115,8 @@ class WindowStore:
     ) -> list[Window]:
         """Return the windows that end after `since` and begin before `until`, in order of time, parts added up.
 
-        key: names and values that a window's key must have; others it may have. Raises IntegrityError when a file of
+        key: names and values that a window's key must have; others it may have. Who asks again and again with `since`
+        reads only files that have grown or hold newer windows. Raises IntegrityError when a file of
         the store is damaged before its last whole record, or a baseline is.
         """
         wanted = (key or {}).items()
@@ -114,7 +125,8 @@ class WindowStore:
             after = since is None or head.span.end > since
             return after and (until is None or head.span.start < until) and wanted <= head.key.items()
 
-        parts = [part for segment in live_segments(self.folder) for part in self._read(segment, holds)]
+        segments = live_segments(self.folder, lambda path: self._known_before(path, since))
+        parts = [part for segment in segments for part in self._read(segment, holds)]
         whole: dict[tuple[object, ...], Window] = {}
         for part in parts:
             before = whole.get(part.identity)
@@ -193,7 +205,19 @@ class WindowStore:
     def _read(self, segment: Segment, holds: Callable[[WindowHead], bool]) -> list[Window]:
         where = str(segment.path)
         heads = [read_head(record, where=where) for record in segment.records]
+        if heads:
+            last = max(head.span.end for head in heads)
+            self._extents[segment.path.name] = _Extent(last, replace(segment, records=()))
         return [self._codec(head.baseline).read(head, where=where) for head in heads if holds(head)]
+
+    def _known_before(self, path: Path, since: dt.datetime | None) -> Segment | None:
+        """Return a segment without records, if it has not grown since it was read and all it holds ended by `since`."""
+        extent = self._extents.get(path.name)
+        if since is None or extent is None or extent.end > since:
+            return None
+        with contextlib.suppress(FileNotFoundError):
+            return extent.segment if path.stat().st_size == extent.segment.size else None
+        return None
 
     def _codec(self, digest: str) -> WindowCodec:
         if digest not in self._codecs:

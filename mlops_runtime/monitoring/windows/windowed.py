@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mlops_runtime.core.clock import now
 from mlops_runtime.core.errors import ConfigError, SchemaError, problem
 from mlops_runtime.monitoring.monitor import Monitor
 from mlops_runtime.monitoring.state.baseline import Baseline
@@ -39,7 +40,8 @@ class WindowedMonitor:
 
     keys: columns or segments; each combination of their values has windows of its own, a pane holding at most
     `most_keys` and one more, `(other)`, for all the rest. labels: names and values that every window's key has, for
-    example the model's. Raises ConfigError for unusable keys, labels, lateness or most_keys.
+    example the model's. ahead: how much later than now a row's time may be, lest one wrong clock closes every window;
+    None for no bound. Raises ConfigError for unusable keys, labels, lateness or most_keys.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class WindowedMonitor:
         labels: Mapping[str, str] | None = None,
         most_keys: int = 100,
         lateness: dt.timedelta = dt.timedelta(0),
+        ahead: dt.timedelta | None = None,
     ) -> None:
         self._plan, self._segments = windows.plan, segments_of(keys)
         self._baseline = baseline
@@ -59,7 +62,7 @@ class WindowedMonitor:
         if most_keys < 1 or self._lateness_us < 0 or (self._plan.by == "rows" and self._lateness_us):
             got = f"most_keys={most_keys}, lateness={lateness}"
             _refuse("at least one key, and a lateness of 0 or, for windows by time, above", got, "give such values")
-        self._most_keys = most_keys
+        self._most_keys, self._ahead = most_keys, ahead
         self._factory = PaneFactory(baseline, most=_SPARE_MONITORS)
         self._roller = Roller(self._plan, self._label, most_keys=most_keys)
         self._open: dict[int, OpenPane] = {}
@@ -85,7 +88,7 @@ class WindowedMonitor:
 
     @property
     def undated(self) -> int:
-        """Rows without a time; they are in no window."""
+        """Rows without a time, or with one too far ahead; they are in no window."""
         return self._undated
 
     def update(self, table: object, *, time: object = None) -> list[Window]:
@@ -97,6 +100,8 @@ class WindowedMonitor:
         """
         batch = self._checked(as_table(table))
         times = row_times(batch, time)
+        if self._ahead is not None:
+            times = np.where(times > to_microseconds(now() + self._ahead), EARLIEST_US, times)
         dated = times > EARLIEST_US
         numbers, late = self._place(times, dated)
         groups = self._groups(batch, times, dated & ~late, numbers)
