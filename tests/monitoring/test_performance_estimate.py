@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from mlops_runtime.core.errors import EmptyInputError, SchemaError
 from mlops_runtime.monitoring.performance.estimate import ConfidenceEstimator, LossEstimator, fit_calibrator
+from mlops_runtime.monitoring.performance.estimate.outcomes import Outcomes
 from mlops_runtime.monitoring.performance.measure import measure_rows
 from mlops_runtime.monitoring.performance.measured import Measured
 from mlops_runtime.monitoring.performance.scoring import ScoredRows, Scoring
@@ -83,6 +84,15 @@ def test_the_expected_auc_is_the_mean_of_the_aucs_of_all_outcomes() -> None:
             pairs += weight
             weighted += weight * (float(score[i] > score[j]) + 0.5 * float(score[i] == score[j]))
     assert named(estimator.estimate(score))["auc"].value == pytest.approx(weighted / pairs)
+
+
+def test_known_outcomes_are_measured_as_everywhere() -> None:
+    generator = np.random.default_rng(6)
+    score, outcome = overconfident(500, generator)
+    score = np.round(score, 1)  # ties, and scores of 0 and 1
+    expected = named(measure_rows(ScoredRows(score[:, None], outcome), Scoring("binary", threshold=0.4)))
+    for metric, value in Outcomes(score, 0.4).measure(outcome).items():
+        assert value == pytest.approx(expected[metric].value, rel=1e-12), metric
 
 
 def test_the_expected_confusion_counts_every_row_once() -> None:

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_runtime.monitoring.performance.estimate.calibrators import Calibrator, Method, fit_calibrator
+from mlops_runtime.monitoring.performance.estimate.outcomes import Outcomes
 from mlops_runtime.monitoring.performance.measured import Z95, Measured
-from mlops_runtime.monitoring.performance.metrics import BinaryStatistics
 from mlops_runtime.monitoring.points import Point, Span
 
 __all__ = ["ASSUMPTIONS", "ConfidenceEstimator"]
@@ -30,14 +30,6 @@ ASSUMPTIONS = (
 
 _REFITS = 50
 _DRAWS = 100
-_METRICS = {
-    "auc": "roc_auc",
-    "log_loss": "log_loss",
-    "brier": "brier",
-    "accuracy": "accuracy",
-    "precision": "precision",
-    "recall": "recall",
-}
 _UNBOUNDED = "log_loss"
 
 
@@ -70,7 +62,7 @@ class ConfidenceEstimator:
 
     def confusion(self, score: F64) -> list[list[float]]:
         """Return the expected [[true negative, false positive], [false negative, true positive]], in rows."""
-        return _both_outcomes(score, self.threshold).confusion(_shares(self.calibrator(score)))
+        return Outcomes(score, self.threshold).confusion(self.calibrator(score))
 
     def estimate(self, score: F64, *, seed: int = 0) -> list[Measured]:
         """Estimate AUC, log loss, Brier, accuracy, precision and recall of these rows.
@@ -80,44 +72,23 @@ class ConfidenceEstimator:
         """
         if len(score) == 0:
             return []
-        statistics, probability = _both_outcomes(score, self.threshold), self.calibrator(score)
-        expected = statistics.measure(_shares(probability))
-        expected["roc_auc"] = _without_self(expected["roc_auc"], probability)
-        drawn = self._draw(statistics, score, np.random.default_rng(seed))
-        return [_predicted(metric, expected[name], drawn[name], len(score)) for metric, name in _METRICS.items()]
+        outcomes = Outcomes(score, self.threshold)
+        expected = outcomes.measure(self.calibrator(score))
+        drawn = self._draw(outcomes, score, np.random.default_rng(seed))
+        return [_predicted(metric, value, drawn[metric], len(score)) for metric, value in expected.items()]
 
     def points(self, score: F64, span: Span, labels: Mapping[str, str] | None = None) -> list[Point]:
         """Return the estimates as points under the label `estimated`."""
         named = {**(labels or {}), "estimated": "confidence"}
         return [each.point(span, named) for each in self.estimate(score)]
 
-    def _draw(self, statistics: BinaryStatistics, score: F64, generator: np.random.Generator) -> dict[str, F64]:
+    def _draw(self, outcomes: Outcomes, score: F64, generator: np.random.Generator) -> dict[str, F64]:
         chances = [calibrator(score) for calibrator in self.resampled]
-        found: dict[str, list[float]] = {name: [] for name in _METRICS.values()}
+        drawn = []
         for number in range(_DRAWS):
-            outcome = generator.random(len(score)) < chances[number % len(chances)]
-            measured = statistics.measure(_shares(outcome.astype(np.float64)))
-            for name, values in found.items():
-                values.append(measured[name])
-        return {name: np.array(values) for name, values in found.items()}
-
-
-def _both_outcomes(score: F64, threshold: float) -> BinaryStatistics:
-    """Every row twice, once come true and once not: weights then say how much of each; sorted once for all draws."""
-    true = np.arange(2 * len(score)) < len(score)
-    return BinaryStatistics(true, np.concatenate([score, score]), threshold)
-
-
-def _shares(probability: F64) -> F64:
-    return np.concatenate([probability, 1.0 - probability])
-
-
-def _without_self(auc: float, probability: F64) -> float:
-    """The expected AUC over pairs of different rows: a row that is both halves ties with itself, and no pair of two."""
-    positives, negatives = float(probability.sum()), float((1.0 - probability).sum())
-    own = float((probability * (1.0 - probability)).sum())
-    pairs = positives * negatives - own
-    return (auc * positives * negatives - own / 2) / pairs if pairs > 0.0 else float("nan")
+            came_true = generator.random(len(score)) < chances[number % len(chances)]
+            drawn.append(outcomes.measure(came_true.astype(np.float64)))
+        return {metric: np.array([each[metric] for each in drawn]) for metric in drawn[0]}
 
 
 def _predicted(metric: str, value: float, drawn: F64, rows: int) -> Measured:

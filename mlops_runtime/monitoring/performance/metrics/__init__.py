@@ -3,7 +3,7 @@
 Each metric takes rows with weights: a bootstrap resample is nothing but integer weights, so intervals cost no sorting.
 """
 
-from mlops_runtime.monitoring.performance.metrics.binary import BinaryStatistics, choose_threshold
+from mlops_runtime.monitoring.performance.metrics.binary import PROBABILITY_FLOOR, BinaryStatistics, choose_threshold
 from mlops_runtime.monitoring.performance.metrics.bootstrap import Statistics, intervals
 from mlops_runtime.monitoring.performance.metrics.calibration import calibration_table
 from mlops_runtime.monitoring.performance.metrics.groups import (
@@ -16,10 +16,12 @@ from mlops_runtime.monitoring.performance.metrics.groups import (
 )
 from mlops_runtime.monitoring.performance.metrics.interval import Interval
 from mlops_runtime.monitoring.performance.metrics.multiclass import MulticlassStatistics
-from mlops_runtime.monitoring.performance.metrics.regression import RegressionStatistics
+from mlops_runtime.monitoring.performance.metrics.regression import RegressionStatistics, mean_ranks
+from mlops_runtime.monitoring.performance.metrics.sums import ratio
 
 __all__ = [
     "MINIMUM_GROUP_ROWS",
+    "PROBABILITY_FLOOR",
     "BinaryStatistics",
     "Groups",
     "Interval",
@@ -30,7 +32,9 @@ __all__ = [
     "calibration_table",
     "choose_threshold",
     "intervals",
+    "mean_ranks",
     "multiclass_groups",
+    "ratio",
     "read_groups",
     "regression_groups",
 ]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mlops_runtime.monitoring.performance.metrics.sums import ratio, weighted_sum
 
-__all__ = ["RegressionStatistics"]
+__all__ = ["RegressionStatistics", "mean_ranks"]
 
 
 class RegressionStatistics:
@@ -20,8 +20,8 @@ class RegressionStatistics:
         self.rows = len(target)
         self._target = target
         self._errors = prediction - target
-        self._target_rank = _mean_ranks(target)
-        self._prediction_rank = _mean_ranks(prediction)
+        self._target_rank = mean_ranks(target)
+        self._prediction_rank = mean_ranks(prediction)
 
     def measure(self, weights: NDArray[np.float64]) -> dict[str, float]:
         """Return every metric under the weights; NaN where it is undefined (a constant target has no R2)."""
@@ -42,7 +42,12 @@ class RegressionStatistics:
         return {}
 
 
-def _mean_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def mean_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rank of each value, 1 for the least; equal values share their mean rank.
+
+    >>> mean_ranks(np.array([0.3, 0.1, 0.3])).tolist()
+    [2.5, 1.0, 2.5]
+    """
     _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
     mean_rank = np.cumsum(counts) - (counts - 1) / 2
     ranks: NDArray[np.float64] = mean_rank[group]
