@@ -36,7 +36,8 @@ _RETAINED_SHARE = 0.65
 class MultivariateReference:
     """encoding, components, features: how a row is measured. The rest: what the reference rows measured.
 
-    residuals: of the half of the rows that the components were not fitted on, so that new rows are like them.
+    residuals: of the half of the rows that neither the encoding nor the components were fitted on, so that new rows are
+    like them: what was fitted on a row is chosen to suit it.
     feature_sums, feature_covariance: int64[k], float64[k, k] over `rows` rows; feature_variances: its eigenvalues.
     sample: int16[s, width], of the same half, for the classifier.
     """
@@ -68,10 +69,10 @@ class MultivariateReference:
             expected, got = f"{MIN_ROWS} reference rows or more", str(reference.num_rows)
             raise EmptyInputError(problem(expected=expected, got=got, where="fit", next_step="use a longer window"))
         rng = np.random.default_rng(seed)
-        if reference.num_rows > most_rows:
-            reference = reference.take(np.sort(rng.choice(reference.num_rows, most_rows, replace=False)))
-        encoding = Encoding.fit(reference)
-        return cls._of_rows(encoding, rng.permutation(encoding.encode(reference)), rng, seed)
+        rows = min(reference.num_rows, most_rows)
+        shuffled = reference.take(rng.choice(reference.num_rows, rows, replace=False))
+        encoding = Encoding.fit(shuffled[: rows // 2])
+        return cls._of_rows(encoding, encoding.encode(shuffled), rng, seed)
 
     @classmethod
     def _of_rows(cls, encoding: Encoding, rows: I16, rng: np.random.Generator, seed: int) -> MultivariateReference:
