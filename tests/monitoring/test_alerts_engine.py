@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 
 import pytest
 from alert_cases import hour, point, rules
@@ -182,6 +183,32 @@ def test_alerts_of_a_rule_that_was_removed_end(tmp_path):
     other = AlertEngine(rules("name: other, metric: ks, when: {above: 1}"), tmp_path)
     assert _said(other.observe([], now=hour(2))) == [("resolved", "a")]
     assert _said(other.observe([], now=hour(3))) == []
+
+
+def test_a_round_that_is_repeated_after_a_crash_queues_the_same_notification(tmp_path):
+    engine = AlertEngine(rules(HIGH), tmp_path)
+    engine.observe([point(0, 0.1)], now=hour(1))
+    before = (tmp_path / "board.json").read_bytes()
+    first = engine.observe([point(1, 0.3)], now=hour(2)).notifications
+    (tmp_path / "board.json").write_bytes(before)  # as if it had died before it could write
+    again = engine.observe([point(1, 0.3)], now=hour(2.5)).notifications
+    assert [note.id for note in first] == [note.id for note in again]
+    assert len(engine.outboxes["log"].waiting()) == 1
+
+
+def test_monitors_that_share_a_folder_tell_an_alert_once(tmp_path):
+    points = [point(i, 0.3, column=str(k)) for i in range(2) for k in range(20)]
+    told = []
+
+    def observe() -> None:
+        told.extend(AlertEngine(rules(HIGH), tmp_path).observe(points, now=hour(2)).notifications)
+
+    threads = [threading.Thread(target=observe) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(len(note.alerts) for note in told) == 20
 
 
 def test_state_that_is_damaged_is_named(tmp_path):

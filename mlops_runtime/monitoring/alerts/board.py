@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
+from mlops_runtime.core.blob import read_regular
 from mlops_runtime.core.durable import durable_write
 from mlops_runtime.core.errors import IntegrityError, problem
 from mlops_runtime.monitoring.alerts.grouping import Groups
@@ -72,10 +73,10 @@ class Board:
     def load(cls, folder: Path) -> Self:
         """Read the board of a folder, an empty one where there is none. Raises IntegrityError for another file."""
         path = folder / _FILE
-        try:
-            return cls._of(json.loads(path.read_bytes()))
-        except FileNotFoundError:
+        if not path.exists():
             return cls()
+        try:
+            return cls._of(json.loads(read_regular(path)))
         except (KeyError, TypeError, ValueError) as error:
             next_step = "restore it, or remove it: then every alert starts anew"
             raise IntegrityError(

@@ -17,7 +17,8 @@ from mlops_runtime.monitoring.windows import Window, WindowStore
 
 __all__ = ["PointsFile", "WindowReader", "add_up"]
 
-_LOOK_BACK = timedelta(days=1)
+_LOOK_BACK = timedelta(hours=1)
+_KEYS_END_AFTER = timedelta(days=1)
 
 
 class PointsFile:
@@ -83,32 +84,43 @@ class WindowReader:
         self._store = store
         self._over = tuple(over)
         self._settle = settle
-        self._done: set[tuple[object, ...]] = set()
         self._reports: dict[tuple[Span, frozenset[tuple[str, str]]], DriftReport] = {}
 
     def read(self, *, cursor: str, now: datetime) -> tuple[list[Point], str]:
-        """Return the points of windows that end after `cursor`, and the next cursor.
+        """Return the points of windows that are newer, in their key, than `cursor` says, and the next cursor.
 
-        A day before the cursor is read again, for keys whose windows close late. Raises as `WindowStore.windows`.
+        A key that begins is found if its windows end at most an hour before those of the others. Raises as
+        `WindowStore.windows`.
         """
-        newest = datetime.fromisoformat(cursor) if cursor else None
-        since = newest - _LOOK_BACK if newest else None
-        windows = [one for one in self._store.windows(since=since) if one.span.end <= now - self._settle]
-        new = [window for window in windows if window.identity not in self._done]
-        self._done = {window.identity for window in windows}
+        read = {key: datetime.fromisoformat(end) for key, end in (json.loads(cursor) if cursor else {}).items()}
+        since = min(read.values()) - _LOOK_BACK if read else None
+        over = [one for one in self._store.windows(since=since) if one.span.end <= now - self._settle]
+        new = [window for window in over if _key(window) not in read or window.span.end > read[_key(window)]]
         self._reports = {}
         points: list[Point] = []
         for window in (*new, *add_up(new, self._over)):
             report = window.report(self._store.baseline(window.baseline))
             self._reports[window.span, frozenset(window.key.items())] = report
             points += drift_points(report, window.span, window.key)
-        ends = [window.span.end for window in windows] + ([newest] if newest else [])
-        return points, max(ends).isoformat() if ends else cursor
+        return points, _cursor(read, new)
 
     def report_of(self, point: Point) -> DriftReport | None:
         """Return the report that a point of the last `read` comes from."""
         labels = {name: value for name, value in point.labels.items() if name != "column"}
         return self._reports.get((point.span, frozenset(labels.items())))
+
+
+def _key(window: Window) -> str:
+    return json.dumps(sorted(window.key.items()))
+
+
+def _cursor(read: Mapping[str, datetime], new: Sequence[Window]) -> str:
+    """Return the newest end of each key, without keys that ended a day before the newest of all."""
+    ends = dict(read)
+    for window in new:
+        ends[_key(window)] = max(window.span.end, ends.get(_key(window), window.span.end))
+    oldest = max(ends.values()) - _KEYS_END_AFTER if ends else None
+    return json.dumps({key: end.isoformat() for key, end in ends.items() if oldest is not None and end >= oldest})
 
 
 def add_up(windows: Iterable[Window], over: Sequence[str]) -> list[Window]:
