@@ -17,7 +17,7 @@ from typing import Literal
 
 from mlops_runtime.kernels.dense.triton_steps import OPERATIONS, STEPS
 
-__all__ = ["Backend", "Device", "dense_backend", "gather_backend", "hash_backend"]
+__all__ = ["Backend", "Device", "count_backend", "dense_backend", "gather_backend", "hash_backend"]
 
 Backend = Literal["native", "triton"]
 Device = Literal["cpu", "cuda"]
@@ -34,6 +34,14 @@ def dense_backend(device: Device, operation: str, steps: Collection[str]) -> Bac
 def hash_backend(device: Device, *, parts: int, integers: bool) -> Backend:
     """Choose for a hash of `parts` columns, all of them integers or not."""
     return "triton" if device == "cuda" and integers and parts <= _MOST_HASH_PARTS else "native"
+
+
+def count_backend(values: Device, *, are: Literal["floats", "codes", "integers", "texts"]) -> Backend:
+    """Choose for a histogram of floats or counts of category codes, by where they are; the counts of both add up.
+
+    Integers are cut and texts are found on the CPU, exactly: the first above 2^53, the second by all their bytes.
+    """
+    return "triton" if values == "cuda" and are in ("floats", "codes") else "native"
 
 
 def gather_backend(rows: Device) -> Backend:

@@ -14,10 +14,13 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
+from mlops_runtime.kernels.category_counts.triton import count_codes_kernel
 from mlops_runtime.kernels.dense.triton import dense_kernel, flatten
 from mlops_runtime.kernels.dense.triton_steps import STEPS
 from mlops_runtime.kernels.gather.triton import gather_kernel, tile_of
 from mlops_runtime.kernels.hash.triton import hash_ids_kernel
+from mlops_runtime.kernels.histogram.tally_triton import summed_slots
+from mlops_runtime.kernels.histogram.triton import histogram_kernel
 
 _TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
 _COMMON = (("impute", (1.0,)), ("log1p", ()), ("affine", (0.0, 1.0)))
@@ -51,6 +54,18 @@ def _gather(item: str, width: int) -> ASTSource:
     return _source(
         gather_kernel, {**pointers, "count": "i64", "stride": "i64"}, {"WIDTH": width, "ROWS": rows, "COLS": columns}
     )
+
+
+def _histogram(value: str, edges: int) -> ASTSource:
+    pointers = {"values_ptr": f"*{value}", "edges_ptr": "*fp64", "counts_ptr": "*i64"}
+    numbers = {"rows": "i64", "stride": "i64", "edges": "i32"}
+    constants = {"STEPS": edges.bit_length(), "SLOTS": summed_slots(edges + 4)}
+    return _source(histogram_kernel, {**pointers, **numbers}, constants)
+
+
+def _codes(code: str, categories: int) -> ASTSource:
+    arguments = {"codes_ptr": f"*{code}", "counts_ptr": "*i64", "rows": "i64", "stride": "i64", "categories": "i32"}
+    return _source(count_codes_kernel, arguments, {"SLOTS": summed_slots(categories + 2)})
 
 
 def _source(kernel: Any, arguments: dict[str, str], constants: dict[str, Any]) -> ASTSource:
@@ -90,6 +105,11 @@ def main() -> None:
         "gather of 26 int64": _gather("i64", 26),
         "gather of 13 float32": _gather("i32", 13),
         "gather of 5000 bytes": _gather("u8", 5000),
+        "histogram of 256": _histogram("fp32", 255),
+        "histogram of 256, float16": _histogram("fp16", 255),
+        "histogram of 10000": _histogram("fp64", 10_000),
+        "codes of 100 categories": _codes("i32", 100),
+        "codes of 65536 categories": _codes("i64", 65_536),
     }
     found = {name: _resources(source, int(sys.argv[1])) for name, source in sources.items()}
     json.dump({"triton": triton.__version__, "kernels": found}, sys.stdout)

@@ -1,4 +1,4 @@
-"""Run under Triton's interpreter: every step, the hash and the gather, as kernels, bit for bit as on the CPU."""
+"""Run under Triton's interpreter: every step, hash, gather and count, as kernels, bit for bit as on the CPU."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import pyarrow as pa
 import torch
 import triton
 
+from mlops_runtime._native import ArrowTable, Categories, CategoryCounts, Histogram
 from mlops_runtime.data import Column, Schema
 from mlops_runtime.features.encoders import HashIds
 from mlops_runtime.features.expression import Arithmetic, ColumnValue, Expression, Source, Step
 from mlops_runtime.features.gpu import transform_on_gpu
 from mlops_runtime.features.outputs import DenseOutput, SparseOutput
 from mlops_runtime.features.program import FeatureProgram
+from mlops_runtime.kernels.category_counts.triton import count_codes
 from mlops_runtime.kernels.dense.triton_steps import OPERATIONS, STEPS
 from mlops_runtime.kernels.dispatch import dense_backend
 from mlops_runtime.kernels.gather.reference import gather_fields
 from mlops_runtime.kernels.gather.triton import gather
+from mlops_runtime.kernels.histogram.triton import histogram
 
 _ROWS = 1500  # no multiple of a block
 _HARD = [
@@ -108,8 +111,41 @@ def _check_gather() -> None:
             assert output.numpy().tobytes() == expected[name].tobytes(), f"{count} rows: field {name} differs"
 
 
+def _check_histogram() -> None:
+    """Few edges and many; every float type, values on edges, strides, and sizes around a block and a program."""
+    random = np.random.default_rng(5)
+    x = np.append(_HARD, random.normal(0, 3, 100_000))  # a third is more than a program takes
+    for edges in ([0.0], np.quantile(x[20:], np.linspace(0, 1, 257)[1:-1]), np.linspace(-6, 6, 3000)):
+        bounds = np.array(edges, np.float64)
+        x[100 : 100 + len(bounds)] = bounds
+        for kind in ("float16", "float32", "float64") if len(bounds) < 256 else ("float64",):
+            with np.errstate(over="ignore"):
+                values = x.astype(kind)
+            for part in (values[:0], values[:1], values[:1025], values[::3]):
+                native = Histogram(bounds)
+                native.update(ArrowTable(pa.table({"x": part})), 0)
+                special = [native.missing, native.positive_infinite, native.negative_infinite]
+                found = histogram(torch.from_numpy(part), torch.from_numpy(bounds)).tolist()
+                assert found == [*native.counts.tolist(), *special], f"{len(part)} {kind}: counts differ"
+
+
+def _check_codes() -> None:
+    """Few categories and many; missing and unseen codes; sizes around a block and a program."""
+    random = np.random.default_rng(6)
+    for count in (1, 100, 5000):
+        categories = Categories(ArrowTable(pa.table({"key": np.arange(count)})))
+        for rows in (0, 1, 1025, 33_000):
+            codes = random.integers(-2, count + 3, rows).astype(np.int32)
+            native = CategoryCounts(categories)
+            native.update(ArrowTable(pa.table({"x": pa.array(codes, mask=codes < 0)})), 0)
+            found = count_codes(torch.from_numpy(codes), count).tolist()
+            assert found == [*native.counts.tolist(), native.missing, native.unseen], f"{rows} codes: counts differ"
+
+
 def main() -> None:
     _check_gather()
+    _check_histogram()
+    _check_codes()
     program, table = _program(), _table()
     for rows in (0, 1, 127, 128, 129, _ROWS):
         part = table.slice(0, rows)
