@@ -16,7 +16,7 @@ from mlops_runtime.monitoring import Baseline, Monitor
 from mlops_runtime.monitoring.state.summary import NumericSummary
 from mlops_runtime.sizing import Contender, Measurement, benchmark_main, measure
 
-_NUMERIC, _CATEGORICAL = 10, 5
+_NUMERIC, _CATEGORICAL, _WIDE = 10, 5, 50
 
 
 def table(rows: int, *, shift: float, seed: int) -> pa.Table:
@@ -32,7 +32,7 @@ def table(rows: int, *, shift: float, seed: int) -> pa.Table:
 
 
 def run(quick: bool) -> list[Measurement]:
-    """Measure the full report, and one small update as the server does it."""
+    """Measure the full report, and small updates as a server does them."""
     rows = 20_000 if quick else 1_000_000
     baseline = Baseline.fit(table(rows, shift=0.0, seed=1))
     current = table(rows, shift=0.1, seed=2)
@@ -65,17 +65,36 @@ def run(quick: bool) -> list[Measurement]:
     ]
     shape = f"{_NUMERIC} numbers + {_CATEGORICAL} strings"
     report = measure(f"drift report, {rows:,} x ({shape})", contenders, rounds=3 if quick else 15)
-    return [report, _small_update(baseline, current)]
+    return [report, *_small_updates(baseline, current)]
 
 
-def _small_update(baseline: Baseline, current: pa.Table) -> Measurement:
-    """64 rows, as a request to the server brings them; the floor is the hand-over of the batch to the kernels."""
-    batch, monitor = current.slice(0, 64).combine_chunks(), Monitor(baseline)
+def _small_updates(baseline: Baseline, current: pa.Table) -> list[Measurement]:
+    """64 rows, as a request brings them: numbers and strings, 50 numbers from Arrow, 50 numbers as they lie.
+
+    The floor is the hand-over of the batch to the kernels; of a matrix, which has none, its sum.
+    """
+    batch = current.slice(0, 64).combine_chunks()
+    values = np.random.default_rng(3).standard_normal((64, _WIDE)).astype(np.float32)
+    wide = pa.table({f"n{column}": values[:, column].copy() for column in range(_WIDE)})
+    reference = np.random.default_rng(4).standard_normal((10_000, _WIDE)).astype(np.float32)
+    wide_baseline = Baseline.fit(pa.table(dict(zip(wide.column_names, reference.T, strict=True))))
+    cases = [(f"64 x ({_NUMERIC} numbers + {_CATEGORICAL} strings)", Monitor(baseline), batch)]
+    cases.append((f"64 x {_WIDE} float32, Arrow", Monitor(wide_baseline), wide))
+    results = [_measure_update(name, monitor, table) for name, monitor, table in cases]
+    monitor = Monitor(wide_baseline)
     contenders = [
-        Contender("mlops_runtime", lambda: monitor.update(batch), _native.thread_count(), "subject", calls=200),
-        Contender("hand-over only", lambda: _native.ArrowTable(batch), role="floor", calls=200),
+        Contender("mlops_runtime", lambda: monitor.update_matrix(values), role="subject", calls=500),
+        Contender("numpy.sum, a plain read", values.sum, role="floor", calls=500),
     ]
-    return measure("drift update, 64 rows", contenders, rounds=15)
+    return [*results, measure(f"drift update, float32[64, {_WIDE}]", contenders, rounds=15)]
+
+
+def _measure_update(name: str, monitor: Monitor, batch: pa.Table) -> Measurement:
+    contenders = [
+        Contender("mlops_runtime", lambda: monitor.update(batch), role="subject", calls=500),
+        Contender("hand-over only", lambda: _native.ArrowTable(batch), role="floor", calls=500),
+    ]
+    return measure(f"drift update, {name}", contenders, rounds=15)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,8 @@ class Monitor:
         schema = batch.schema
         if self._schema is None or not schema.equals(self._schema):
             self._lay_out(schema)
-        self._counts.update(self._layout.view(batch), self._places)
+        for view in self._layout.views(batch):
+            self._counts.update(view, self._places)
         self._rows += batch.num_rows
         return self
 

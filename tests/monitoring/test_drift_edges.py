@@ -14,6 +14,7 @@ from mlops_runtime.core.errors import ConfigError, SchemaError, ShapeError
 from mlops_runtime.monitoring import Baseline, Monitor, compare
 from mlops_runtime.monitoring.state.edges import interpolated_cdf, quantile
 from mlops_runtime.monitoring.state.summary import NumericSummary
+from mlops_runtime.monitoring.state.table import Layout
 
 RNG = np.random.default_rng(7)
 TINY, LARGEST = 5e-324, float(np.finfo(np.float64).max)
@@ -198,3 +199,15 @@ def test_fixed_buckets_give_the_centre_a_bin_of_its_own_wherever_it_lies(centre:
 def test_a_blank_column_needs_a_new_name_and_a_finite_centre(centres: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="new columns, each with a finite centre"):
         Baseline.fit(pa.table({"y": [1.0]})).with_blank(centres)
+
+
+def test_times_of_many_rows_are_converted_some_at_a_time() -> None:
+    seconds = RNG.integers(0, 10**9, 1_500_000)
+    times = pa.table({"t": pa.array(seconds, pa.timestamp("s")), "x": seconds.astype(np.float64)})
+    baseline = Baseline.fit(times.slice(0, 1000))
+    layout = Layout.of(times.schema, {"t": "numeric", "x": "numeric"})
+    assert [view.num_rows for view in layout.views(times)] == [1 << 20, 1_500_000 - (1 << 20)]
+    assert [view.num_rows for view in layout.views(times.slice(0, 0))] == [0]
+    summary = Monitor(baseline).update(times).summaries()["t"]
+    assert isinstance(summary, NumericSummary)
+    assert (summary.rows, summary.total) == (1_500_000, int(seconds.sum()) * 10**6 << 1074)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,6 +28,7 @@ __all__ = [
 Kind = Literal["numeric", "categorical"]
 
 _MICROSECONDS = pa.timestamp("us")
+_COPIED_VALUES = 1 << 20  # of 8 bytes: what conversions hold at once
 
 
 def as_table(data: object) -> pa.Table:
@@ -155,6 +156,12 @@ class Layout:
     def view(self, table: pa.Table) -> _native.ArrowTable:
         """Return the kernels' view of the columns, in the order of `names`."""
         return _native.ArrowTable(self.chosen(table))
+
+    def views(self, table: pa.Table) -> Iterator[_native.ArrowTable]:
+        """Yield views of all rows: of the whole when nothing is copied, else of some at a time, to bound the copies."""
+        step = max(_COPIED_VALUES // max(len(self.conversions), 1), 1024) if self.conversions else table.num_rows
+        for begin in range(0, max(table.num_rows, 1), max(step, 1)):
+            yield self.view(table.slice(begin, step) if step < table.num_rows else table)
 
 
 def _conversion(arrow: pa.DataType, kind: Kind) -> tuple[pa.DataType, ...]:
