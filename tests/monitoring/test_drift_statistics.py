@@ -83,7 +83,7 @@ INTERVALS = {"psi": psi, "js": jensen_shannon, "hellinger": hellinger, "total_va
 @pytest.mark.parametrize("rows", [30, 300, 10_000])
 @pytest.mark.parametrize("tilt", [0.0, 0.03, 0.2])
 def test_intervals_cover_the_populations_statistic(rows: int, tilt: float, soak_factor: int) -> None:
-    rng, draws = np.random.default_rng(rows), 400 * soak_factor
+    rng, draws = np.random.default_rng(rows), 150 * soak_factor
     p = np.full(10, 0.1)
     q = p * np.exp(tilt * np.arange(-5, 5)) / np.sum(p * np.exp(tilt * np.arange(-5, 5)))
     many = 10**12
@@ -207,7 +207,7 @@ def test_the_rank_test_is_scipys_with_ties(n: int, m: int) -> None:
 @pytest.mark.parametrize("rows", [30, 300])
 @pytest.mark.parametrize("shift", [0.0, 0.5, 1.5])
 def test_the_interval_of_cliffs_delta_covers_the_populations(rows: int, shift: float, soak_factor: int) -> None:
-    rng, draws = np.random.default_rng(rows), 400 * soak_factor
+    rng, draws = np.random.default_rng(rows), 150 * soak_factor
     edges = np.concatenate([[-np.inf], scipy.stats.norm.ppf(np.arange(1, 256) / 256), [np.inf]])
     masses = [np.diff(scipy.stats.norm.cdf(edges - mean)) for mean in (0.0, shift)]
     truth = cliffs_delta(*(np.rint(mass * 10**12).astype(int) for mass in masses)).value

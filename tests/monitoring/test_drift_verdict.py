@@ -176,21 +176,6 @@ def test_without_a_shift_at_most_six_percent_alarm(shape: str, rows: int, soak_f
         return column(values)
 
     baseline = Baseline.fit(draw(100_000))
-    draws = 400 * soak_factor
+    draws = 150 * soak_factor
     alarms = sum(Monitor(baseline).update(draw(rows)).report().dataset.drifted for _ in range(draws))
     assert alarms <= 0.06 * draws
-
-
-@pytest.mark.parametrize("shape", ["normal", "categories"])
-def test_p_values_of_the_null_are_not_too_small(shape: str, soak_factor: int) -> None:
-    rng = np.random.default_rng(21)
-    letters = np.array(list("abcdefgh"))
-
-    def draw(n: int) -> pa.Table:
-        values = letters[rng.binomial(7, 0.4, n)] if shape == "categories" else rng.standard_normal(n)
-        return column(pa.array(values))
-
-    baseline, draws = Baseline.fit(draw(100_000)), 600 * soak_factor
-    p_values = np.array([Monitor(baseline).update(draw(1000)).report().column("x").p_value for _ in range(draws)])
-    for level in (0.01, 0.05, 0.2):
-        assert (p_values <= level).mean() <= level + 3 * math.sqrt(level * (1 - level) / draws)

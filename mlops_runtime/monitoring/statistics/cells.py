@@ -12,13 +12,10 @@ from mlops_runtime.monitoring.statistics.groups import equal_mass_groups
 
 __all__ = ["Cells"]
 
-F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 _MAX_CATEGORIES = 16
 _MIN_SHARE = 0.01
-_UNSEEN = 0.5
-_BEYOND = 1.0
 _SPECIAL: tuple[str, ...] = ("missing share", "+inf share", "-inf share")
 
 
@@ -27,16 +24,13 @@ class Cells:
     """How to sum a column's counts into cells: those of its values first, those of what is not a value after them.
 
     groups: int64[slots], the cell of each histogram slot or category. values: how many cells values fall into.
-    special: names of the rest. reference: int64[cells]. prior: float64[cells], pseudo-counts that keep a cell which is
-    empty in the reference from being impossible: half a row (Jeffreys), or one row for what lies beyond the least and
-    the greatest reference value (the chance that the next of n + 1 exchangeable values is a new extreme).
+    special: names of the rest. reference: int64[cells], rows.
     """
 
     groups: I64
     values: int
     special: tuple[str, ...]
     reference: I64
-    prior: F64
 
     @classmethod
     def of(cls, reference: ColumnSummary) -> Cells:
@@ -44,14 +38,10 @@ class Cells:
         if isinstance(reference, NumericSummary):
             groups, special = equal_mass_groups(reference.counts), _SPECIAL
             values = int(groups.max()) + 1
-            prior = np.full(values + len(special), _UNSEEN)
-            prior[[0, values - 1]] = _BEYOND
         else:
             groups, special = _frequent(reference), _SPECIAL[:1]
             values = int(groups.max(initial=0)) + 1
-            prior = np.full(values + len(special), _UNSEEN)
-        counted = _sum(reference, groups, values)
-        return cls(groups, values, special, counted, prior)
+        return cls(groups, values, special, _sum(reference, groups, values))
 
     def count(self, summary: ColumnSummary) -> I64:
         """Return int64[cells]: a summary's rows by cell. It must be over the reference's edges or categories."""

@@ -41,6 +41,9 @@ I64 = NDArray[np.int64]
 
 _CONCENTRATIONS = np.array([8.0, 32.0, 128.0, 512.0])
 _KEPT_STARTS = 4
+# What a cell that is empty in the reference counts as. With half a row (Jeffreys) the bet would win merely because a
+# column that never misses a value goes on missing none; this small, only what does turn up counts.
+_UNSEEN = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ class _Watched:
 
     def __init__(self, cells: Cells) -> None:
         self._cells = cells
-        self._null = cells.reference + cells.prior
+        self._null: F64 = np.where(cells.reference == 0, _UNSEEN, cells.reference).astype(np.float64)
         self._bets = _CONCENTRATIONS[:, None] * self._null / self._null.sum()
         self._windows = 0
         self._total = np.zeros(len(self._null), np.int64)
@@ -152,9 +155,9 @@ class _Watched:
         if not self._before:
             return _Evidence(0.0, 0)
         starts, before = np.array(list(self._before)), np.array(list(self._before.values()))
-        odds = _log_chance(self._total + self._null) - _log_chance(before + self._null)
+        odds = _log_chance(self._null + self._total) - _log_chance(self._null + before)
         since = (self._total - before)[:, None, :]
-        bets = _log_chance(since + self._bets) - _log_chance(self._bets)
+        bets = _log_chance(self._bets + since) - _log_chance(self._bets)
         logs = _log_mean(bets - odds[:, None]) - np.log((starts + 1.0) * (starts + 2.0))
         yet_to_start = -math.log(self._windows + 1.0)
         return _Evidence(_log_sum(np.append(logs, yet_to_start)), int(starts[int(np.argmax(logs))]))

@@ -1,0 +1,159 @@
+"""Looking after every window: the level holds over all looks, drift is found soon, and state survives a restart."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import scipy.special
+import scipy.stats
+
+from mlops_runtime.core.errors import ConfigError, SchemaError
+from mlops_runtime.monitoring import Baseline, Monitor
+from mlops_runtime.monitoring.state.summary import NumericSummary
+from mlops_runtime.monitoring.statistics.sequential import SequentialVerdict
+from mlops_runtime.monitoring.statistics.special import log_gamma
+
+
+class Stream:
+    """Windows of one column, drawn as counts from the true masses of the reference's bins.
+
+    Standard normal values; `rounded` ones are -2, -1, 0, 1 and 2, so that nothing can lie beyond the reference.
+    """
+
+    def __init__(self, seed: int, *, reference_rows: int = 100_000, rounded: bool = False) -> None:
+        self.rng, self.rounded = np.random.default_rng(seed), rounded
+        values = self.rng.standard_normal(reference_rows)
+        self.baseline = Baseline.fit(pa.table({"x": np.clip(np.round(values), -2, 2) if rounded else values}))
+        column = self.baseline.columns["x"]
+        assert isinstance(column, NumericSummary)
+        self.column = column
+
+    def window(self, rows: int, shift: float = 0.0) -> dict[str, NumericSummary]:
+        x = np.concatenate([[-np.inf], self.column.edges, [np.inf]])
+        if self.rounded:
+            x = np.where(x < -2, -np.inf, np.where(x >= 2, np.inf, np.floor(x) + 0.5))
+        counts = self.rng.multinomial(rows, np.diff(scipy.stats.norm.cdf(x - shift)))
+        return {"x": replace(self.column, rows=rows, counts=counts)}
+
+
+def test_log_gamma_agrees_with_scipy() -> None:
+    x = np.geomspace(1e-3, 1e12, 2000)
+    exact = scipy.special.gammaln(x)
+    assert np.all(np.abs(log_gamma(x) - exact) <= 1e-13 * np.maximum(1.0, np.abs(exact)))
+
+
+@pytest.mark.parametrize("rounded", [False, True])
+@pytest.mark.parametrize(("reference_rows", "rows"), [(100_000, 100), (100_000, 10_000), (300, 300)])
+def test_a_thousand_looks_without_drift_reach_the_threshold_in_at_most_six_percent(
+    reference_rows: int, rows: int, rounded: bool, soak_factor: int
+) -> None:
+    runs = 2 * soak_factor
+    reached = 0
+    for run in range(runs):
+        stream = Stream(run, reference_rows=reference_rows, rounded=rounded)
+        verdict = SequentialVerdict(stream.baseline.columns)
+        evidence = (verdict.update(stream.window(rows))["x"].log_e for _ in range(1000))
+        reached += any(log_e >= math.log(20.0) for log_e in evidence)
+    assert reached <= 0.06 * runs
+
+
+@pytest.mark.parametrize("quiet", [0, 200])
+def test_half_a_deviation_is_found_within_a_few_windows_early_or_late(quiet: int) -> None:
+    delays = []
+    for run in range(7):
+        stream = Stream(run)
+        verdict = SequentialVerdict(stream.baseline.columns)
+        assert not any(verdict.update(stream.window(100))["x"].drifted for _ in range(quiet))
+        delays.append(next(n for n in range(1, 50) if verdict.update(stream.window(100, 0.5))["x"].drifted))
+    assert np.median(delays) <= (2 if quiet == 0 else 4)
+
+
+def test_the_evidence_names_the_window_since_when() -> None:
+    stream = Stream(1)
+    verdict = SequentialVerdict(stream.baseline.columns)
+    for _ in range(40):
+        verdict.update(stream.window(100))
+    for _ in range(3):
+        found = verdict.update(stream.window(100, 2.0))["x"]
+    assert found.drifted
+    assert found.since == 41
+    assert (found.rows, found.reason) == (300, "major shift")
+
+
+def test_a_tiny_shift_is_significant_in_the_end_but_too_small_to_matter() -> None:
+    stream = Stream(2, reference_rows=1_000_000)
+    verdict = SequentialVerdict(stream.baseline.columns)
+    for _ in range(20):
+        found = verdict.update(stream.window(100_000, 0.05))["x"]
+    assert (found.drifted, found.reason) == (False, "significant, but too small to matter")
+
+
+def test_missing_values_and_new_categories_are_seen() -> None:
+    rng = np.random.default_rng(3)
+    baseline = Baseline.fit(pa.table({"x": rng.standard_normal(5000), "c": rng.choice(["a", "b"], 5000)}))
+    verdict = SequentialVerdict(baseline.columns)
+    for _ in range(5):
+        values = rng.standard_normal(100)
+        values[:20] = math.nan
+        words = np.array([*rng.choice(["a", "b"], 80), *["new"] * 20])
+        found = verdict.update(Monitor(baseline).update(pa.table({"x": values, "c": words})).summaries())
+    assert found["x"].reason == "missing share 0 % -> 20 %"
+    assert (found["x"].drifted, found["c"].drifted) == (True, True)
+
+
+def test_one_drifted_column_among_many_is_the_one_that_is_named() -> None:
+    rng = np.random.default_rng(4)
+    baseline = Baseline.fit(pa.table({f"c{n}": rng.standard_normal(5000) for n in range(30)}))
+    verdict = SequentialVerdict(baseline.columns)
+    for _ in range(5):
+        batch = {f"c{n}": rng.standard_normal(200) + (n == 7) for n in range(30)}
+        found = verdict.update(Monitor(baseline).update(pa.table(batch)).summaries())
+    assert [name for name, one in found.items() if one.drifted] == ["c7"]
+
+
+def test_state_written_and_read_goes_on_as_if_nothing_had_happened() -> None:
+    stream = Stream(5)
+    through, restarted = (SequentialVerdict(stream.baseline.columns, level=0.01) for _ in range(2))
+    for number in range(30):
+        window = stream.window(100, 0.1)
+        assert through.update(window) == restarted.update(window)
+        if number == 20:
+            document = json.loads(json.dumps(restarted.to_dict(), allow_nan=False))
+            restarted = SequentialVerdict.from_dict(document, stream.baseline.columns)
+    assert through.to_dict() == restarted.to_dict()
+
+
+def test_state_stays_small_however_many_windows_have_come() -> None:
+    stream = Stream(6)
+    verdict = SequentialVerdict(stream.baseline.columns)
+    for _ in range(300):
+        verdict.update(stream.window(50))
+    assert len(verdict.to_dict()["columns"]["x"]["before"]) < 40
+
+
+def test_state_of_another_reference_is_refused() -> None:
+    stream = Stream(7)
+    state = SequentialVerdict(stream.baseline.columns).to_dict()
+    other = Baseline.fit(pa.table({"y": [1.0, 2.0]})).columns
+    with pytest.raises(SchemaError, match="start afresh"):
+        SequentialVerdict.from_dict(state, other)
+    state["columns"]["x"]["total"] = [0]
+    with pytest.raises(SchemaError, match="cells"):
+        SequentialVerdict.from_dict(state, stream.baseline.columns)
+
+
+def test_a_level_that_is_none_is_refused() -> None:
+    with pytest.raises(ConfigError, match="0 < level < 1"):
+        SequentialVerdict({}, level=1.0)
+
+
+def test_a_column_absent_from_a_window_keeps_its_verdict() -> None:
+    stream = Stream(8)
+    verdict = SequentialVerdict(stream.baseline.columns)
+    before = verdict.update(stream.window(100))
+    assert verdict.update({}) == before
