@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -173,6 +174,20 @@ def test_a_dead_sink_holds_up_neither_rounds_nor_other_sinks(tmp_path, monkeypat
     assert len((tmp_path / "alerts.jsonl").read_text().splitlines()) == 3
     assert len(engine.outboxes["webhook"].waiting()) == 3
     assert done["webhook"].error
+
+
+def test_a_courier_tries_again_until_the_sink_is_back(tmp_path, receiver, monkeypatch):
+    engine, sink = _hooked(tmp_path, receiver.url, monkeypatch)
+    receiver.answers = [503]
+    _fire(engine, 0)
+    with Couriers(engine.outboxes, {"webhook": sink}) as couriers:
+        assert couriers.settle(30)["webhook"].waiting == 1
+        deadline = time.monotonic() + 30
+        while engine.outboxes["webhook"].waiting():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    assert len({json.loads(body)["id"] for _, _, body in receiver.got}) == 1
+    assert len(receiver.got) == 2
 
 
 def test_couriers_deliver_what_an_earlier_process_left(tmp_path):

@@ -106,22 +106,23 @@ class AlertEngine:
 
     def _step(self, board: Board, batch: Sequence[Point], now: datetime) -> tuple[int, int]:
         """Move the series of the points of windows that end at one time; return how many were new and how many not."""
-        moved, taken, late = [], 0, 0
-        for point in batch:
-            for rule in self._by_metric.get(point.metric, ()):
-                if not rule.matches(point):
-                    continue
-                series = board.of(rule, point)
-                before = series.machine.fired
-                if not series.observe(rule, point):
-                    late += 1
-                    continue
-                taken += 1
-                moved.append(series)
-                if series.machine.fired != before:
-                    series.evidence = self._evidence_of(rule, point, batch)
-        self._tell(board, moved, now)
-        return taken, late
+        judged = [
+            (rule, board.of(rule, point), point)
+            for point in batch
+            for rule in self._by_metric.get(point.metric, ())
+            if rule.matches(point)
+        ]
+        for rule, series, point in judged:
+            series.overdue(rule, point.span.end)
+        self._tell(board, [series for _, series, _ in judged], now)
+        taken = 0
+        for rule, series, point in judged:
+            before = series.machine.fired
+            taken += series.observe(rule, point)
+            if series.machine.fired != before:
+                series.evidence = self._evidence_of(rule, point, batch)
+        self._tell(board, [series for _, series, _ in judged], now)
+        return taken, len(judged) - taken
 
     def _evidence_of(self, rule: Rule, point: Point, batch: Sequence[Point]) -> Evidence:
         """Ask for evidence; an alert goes out without it rather than not at all."""
