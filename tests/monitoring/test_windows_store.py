@@ -15,9 +15,7 @@ import pytest
 from window_cases import BASELINE, MINUTE, START, plain, reference, rows_at, sizes
 from window_worker import windows_of
 
-from mlops_runtime.core.digest import canonical_json
 from mlops_runtime.core.errors import ConfigError, IntegrityError, SchemaError
-from mlops_runtime.core.journal import journal_bytes
 from mlops_runtime.monitoring import Baseline
 from mlops_runtime.monitoring.windows import Decayed, Tumbling, Window, WindowedMonitor, WindowStore, roll
 
@@ -102,15 +100,17 @@ def test_killed_writers_lose_nothing_that_was_acknowledged(tmp_path: Path, soak_
         ]
         for process, writer in zip(processes, writers, strict=True):
             assert process.stdout is not None
-            assert process.stdout.readline() == "0\n"
-            for _ in range(rng.randrange(6)):
-                process.stdout.readline()
+            for number in range(1 + rng.randrange(6)):
+                assert process.stdout.readline() == f"{number}\n"
+                acknowledged[writer] = number
             assert any(window.key["writer"] == writer for window in WindowStore(tmp_path).windows())  # while both write
         for process, writer in zip(processes, writers, strict=True):
             time.sleep(rng.random() * 0.05)
             process.kill()
-            said = process.communicate()[0].split()
-            acknowledged[writer] = int(said[-1]) if said else 0
+            assert process.stdout is not None
+            acknowledged[writer] = max([acknowledged[writer], *map(int, process.stdout.read().split())])
+            process.stdout.close()
+            process.wait()
     _check(tmp_path, acknowledged)
 
 
@@ -268,46 +268,6 @@ def test_a_segment_that_was_replaced_but_is_still_there_does_not_count_twice(tmp
     store.compact(Tumbling(MINUTE), before=START + 60 * MINUTE)
     old.write_bytes(content)  # as after a crash between the two steps
     assert plain(store.windows()) == plain(windows_of(1, "w"))
-
-
-@pytest.mark.parametrize(
-    "record",
-    [
-        b"",
-        b"no json\n",
-        b"[]\n",
-        b'{"format":2}\n',
-        b"[" * 100_000 + b"\n",
-        canonical_json(
-            {"format": 1, "key": {}, "number": 0, "rows": 0, "weighted": False, "span": {}, "baseline": "x"}
-        ),
-        b'{"replaces": 5}',
-    ],
-)
-def test_a_journal_of_something_else_is_refused(tmp_path: Path, record: bytes) -> None:
-    (tmp_path / f"windows_{'0' * 32}.journal").write_bytes(journal_bytes([record]))
-    with pytest.raises(IntegrityError, match="windows_0000"):
-        WindowStore(tmp_path).windows()
-
-
-def test_a_damaged_record_or_baseline_is_an_error_and_a_link_is_refused(tmp_path: Path) -> None:
-    store = WindowStore(tmp_path)
-    store.append(windows_of(1, "w"), BASELINE)
-    store.append(windows_of(2, "w"), BASELINE)
-    (path,) = segments(tmp_path)
-    data = path.read_bytes()
-    path.write_bytes(data[:200] + b"?" + data[201:])
-    with pytest.raises(IntegrityError, match="damaged one at byte 8"):
-        store.windows()
-    path.write_bytes(data)
-    (tmp_path / f"windows_{'f' * 32}.journal").symlink_to(path)
-    with pytest.raises(IntegrityError, match="symbolic link"):
-        store.windows()
-    (tmp_path / f"windows_{'f' * 32}.journal").unlink()
-    assert len(store.windows()) == 4
-    next((tmp_path / "baselines").glob("*/*")).write_bytes(b"{}")
-    with pytest.raises(IntegrityError, match="sha256"):
-        WindowStore(tmp_path).windows()
 
 
 @pytest.mark.parametrize("limits", [{"max_bytes": 0}, {"segment_bytes": -1}, {"max_age": dt.timedelta(0)}])

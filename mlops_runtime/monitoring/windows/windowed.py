@@ -112,7 +112,8 @@ class WindowedMonitor:
         frontier = self._frontier_at(latest_us)
         windows: list[Window] = []
         for group in groups:
-            windows += self._close(min(group.number, frontier))
+            if min(group.number, frontier) > self._frontier:
+                windows += self._close(min(group.number, frontier))
             self._count(group)
         self._latest_us = latest_us
         return windows + self._close(frontier)
