@@ -88,7 +88,9 @@ def test_an_alert_goes_out_also_when_its_evidence_cannot_be_had(tmp_path, store,
     assert run([*_check(tmp_path), "--rows", str(tmp_path / "rows.parquet"), "--row-id", "number", "--json"]) == 3
     found = json.loads(capsys.readouterr().out)
     assert found["delivery"]["log"]["sent"] == 1
-    assert "expected a column `number`" in found["firing"][0]["evidence"]["notes"][0]
+    evidence = found["firing"][0]["evidence"]
+    assert "no rows: rows of alerts: expected a column `number`" in evidence["notes"][0]
+    assert evidence["bins"]
 
 
 def test_what_was_checked_is_not_told_again(tmp_path, store, capsys):

@@ -78,12 +78,14 @@ class WindowReader:
 
     over: names of keys; windows that differ in them alone are also added up (exactly), so that a rule sees the whole
     and its evidence the segments. settle: how long a window must have been over, for servers that write parts of one.
+    reads: how often it was read.
     """
 
     def __init__(self, store: WindowStore, *, over: Sequence[str] = (), settle: timedelta = timedelta(0)) -> None:
         self._store = store
         self._over = tuple(over)
         self._settle = settle
+        self.reads = 0
         self._reports: dict[tuple[Span, frozenset[tuple[str, str]]], DriftReport] = {}
 
     def read(self, *, cursor: str, now: datetime) -> tuple[list[Point], str]:
@@ -96,6 +98,7 @@ class WindowReader:
         since = min(read.values()) - _LOOK_BACK if read else None
         over = [one for one in self._store.windows(since=since) if one.span.end <= now - self._settle]
         new = [window for window in over if _key(window) not in read or window.span.end > read[_key(window)]]
+        self.reads += 1
         self._reports = {}
         points: list[Point] = []
         for window in (*new, *add_up(new, self._over)):
