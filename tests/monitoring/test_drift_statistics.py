@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import scipy.spatial
 import scipy.stats
 
+from mlops_runtime.monitoring import Baseline, Monitor
 from mlops_runtime.monitoring.state.edges import interpolated_cdf, quantile_edges
+from mlops_runtime.monitoring.statistics.comparison import compare_summaries
 from mlops_runtime.monitoring.statistics.contingency import chi_square, cramers_v
 from mlops_runtime.monitoring.statistics.cumulative import cramer_von_mises, ks, wasserstein_limits
 from mlops_runtime.monitoring.statistics.distances import hellinger, jensen_shannon, psi, total_variation
@@ -214,6 +217,19 @@ def test_the_interval_of_cliffs_delta_covers_the_populations(rows: int, shift: f
     found = [cliffs_delta(rng.multinomial(2 * rows, masses[0]), rng.multinomial(rows, masses[1])) for _ in range(draws)]
     missed = sum(not one.low <= truth <= one.high for one in found)
     assert missed <= 0.06 * draws + 4.0 * np.sqrt(0.06 * 0.94 * draws)
+
+
+def test_statistics_without_drift_come_to_what_they_say_on_average() -> None:
+    rng, values, nulls = np.random.default_rng(12), {}, {}
+    for _ in range(5):
+        baseline = Baseline.fit(pa.table({f"c{n}": rng.standard_normal(4000) for n in range(25)}))
+        current = Monitor(baseline).update(pa.table({f"c{n}": rng.standard_normal(500) for n in range(25)})).summaries()
+        for name, reference in baseline.columns.items():
+            for one in compare_summaries(reference, current[name]).statistics.values():
+                values.setdefault(one.name, []).append(one.value)
+                nulls.setdefault(one.name, []).append(one.null)
+    for name in ("psi", "js", "hellinger", "total_variation", "chi_square", "ks", "cramer_von_mises", "wasserstein"):
+        assert np.mean(values[name]) == pytest.approx(np.mean(nulls[name]), rel=0.2), name
 
 
 def test_pooled_cells_expect_five_rows_on_both_sides_and_keep_every_row() -> None:
