@@ -119,8 +119,9 @@ class Merge {
       const Word a = a_[i];
       const Word b = b_before[step - i];
       block.i[step] = i;
-      block.words[step] = std::min(a, b);
-      i += a <= b ? 1 : 0;
+      const Word is_a = a <= b ? 1 : 0;
+      block.words[step] = b ^ ((a ^ b) & (0 - is_a));  // compilers make a branch of std::min
+      i += static_cast<std::int64_t>(is_a);
     }
     return i;
   }

@@ -23,6 +23,7 @@ from mlops_runtime.monitoring.multivariate.fourier import COSINE_UNIT
 from mlops_runtime.monitoring.multivariate.state import MultivariateState
 from mlops_runtime.monitoring.multivariate.tails import mean_change_p, weighted_chi_square_tail
 from mlops_runtime.monitoring.multivariate.tally import Tally
+from mlops_runtime.monitoring.points import Span
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +187,16 @@ def test_a_report_is_plain_values(reference: MultivariateReference) -> None:
     report = MultivariateMonitor(reference).update(correlated(np.random.default_rng(14), 100)).report()
     entry = json.loads(json.dumps(report.to_dict()))["statistics"]["domain_auc"]
     assert (entry["n"], entry["m"], entry["limits"], entry["null"]) == (2000, 100, "interval", 0.5)
+
+
+def test_a_report_makes_points_for_rules(reference: MultivariateReference) -> None:
+    report = MultivariateMonitor(reference).update(correlated(np.random.default_rng(14), 400, -0.6)).report()
+    points = {point.metric: point for point in report.points(Span.of_seconds(0, 60), {"model": "claims"})}
+    auc = report.statistics["domain_auc"]
+    assert (points["domain_auc"].value, points["domain_auc"].low, points["domain_auc"].n) == (auc.value, auc.low, 400)
+    assert points["mmd_p_value"].value == report.statistics["mmd"].p_value
+    assert points["multivariate_drifted"].value == 1.0
+    assert points["multivariate_drifted"].labels == {"model": "claims"}
 
 
 # Distances of rows

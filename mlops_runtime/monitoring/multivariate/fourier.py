@@ -28,7 +28,9 @@ COSINE_UNIT = 1 << 20
 _FREQUENCIES = 128
 _TURN_BITS = 30
 _TABLE_BITS = 12
-_TABLE = np.rint(np.cos(2.0 * np.pi * np.arange(1 << _TABLE_BITS) / (1 << _TABLE_BITS)) * COSINE_UNIT).astype(np.int64)
+_ANGLES = 2.0 * np.pi * np.arange(1 << _TABLE_BITS) / (1 << _TABLE_BITS)
+_COSINES = np.rint(np.cos(_ANGLES) * COSINE_UNIT).astype(np.int32)
+_SINES = np.rint(np.sin(_ANGLES) * COSINE_UNIT).astype(np.int32)
 _PAIRS = 4096
 
 
@@ -52,18 +54,18 @@ class FourierFeatures:
         drawn = rng.standard_normal((rows.shape[1], _FREQUENCIES)) / (2.0 * np.pi * bandwidth)
         return cls(np.rint(drawn * ((1 << _TURN_BITS) // UNIT)).astype(np.int32))
 
-    def of(self, rows: I16) -> I64:
-        """Return int64[n, size]: cosines, then sines, in units of 2^-20."""
+    def of(self, rows: I16) -> NDArray[np.int32]:
+        """Return int32[n, size]: cosines, then sines, in units of 2^-20."""
         turns = (rows.astype(np.float64) @ self.frequencies.astype(np.float64)).astype(np.int64)  # exact: below 2^53
-        places = turns >> (_TURN_BITS - _TABLE_BITS)
-        mask, quarter = len(_TABLE) - 1, len(_TABLE) // 4
-        return np.concatenate([_TABLE[places & mask], _TABLE[(places - quarter) & mask]], axis=1)
+        turns >>= _TURN_BITS - _TABLE_BITS
+        turns &= (1 << _TABLE_BITS) - 1
+        return np.concatenate([_COSINES.take(turns), _SINES.take(turns)], axis=1)
 
     def sums(self, rows: I16) -> I64:
         """Return int64[size], exact for 2^43 rows."""
         total = np.zeros(self.size, np.int64)
         for block in blocks(rows):
-            total += self.of(block).sum(axis=0)
+            total += self.of(block).sum(axis=0, dtype=np.int64)
         return total
 
     def covariance(self, rows: I16) -> F64:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mlops_runtime.monitoring.points import Point, Span
 from mlops_runtime.monitoring.statistics.result import Statistic
 
 __all__ = ["FLOORS", "LEVEL", "MIN_ROWS", "MultivariateReport"]
@@ -40,6 +42,15 @@ class MultivariateReport:
             for name, one in self.statistics.items()
             if one.p_value is not None and one.p_value <= level and self.effects[name] >= FLOORS[name]
         )
+
+    def points(self, span: Span, labels: Mapping[str, str] | None = None) -> list[Point]:
+        """Return each statistic and its `<name>_p_value`, then `multivariate_drifted` as 0 or 1, for rules to read."""
+        shared, points = dict(labels or {}), []
+        for name, one in self.statistics.items():
+            points.append(Point(name, one.value, span, one.m, one.low, one.high, shared))
+            if one.p_value is not None:
+                points.append(Point(f"{name}_p_value", one.p_value, span, one.m, labels=shared))
+        return [*points, Point("multivariate_drifted", float(self.drifted), span, self.rows, labels=shared)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
