@@ -173,6 +173,14 @@ def test_the_ks_p_value_of_tied_rows_is_that_of_shuffled_rows(n: int, m: int, so
     assert ks_p(*counts) == pytest.approx(share, abs=4.0 * np.sqrt(0.25 / draws))
 
 
+def test_the_ks_p_value_does_not_lose_digits_to_references_of_ten_billion_rows() -> None:
+    current = np.array([30, 55, 420, 45])
+    for gap in (-8, 0, 12):
+        shares = np.array([40 + gap, 50 - gap, 865, 45])
+        small, large = (ks_p(shares * rows, current) for rows in (10**6, 10**9))
+        assert large == pytest.approx(small, rel=1e-5)
+
+
 def test_the_bridge_is_exact_for_one_edge_and_near_kolmogorov_for_many() -> None:
     for share in (0.5, 0.9, 0.01):
         deviation = np.sqrt(share * (1.0 - share))

@@ -9,7 +9,7 @@ looked at everywhere; over ten distinct values it is several times too large.
   that the gaps come in visible steps): the walk itself. The smaller sample's counts are independent binomials tied to
   their sum, so a step is a convolution, and what has left the band is cut off. Exact.
 - Otherwise: its limit, a Brownian bridge looked at when bins end. A step is a Gaussian kernel on Gauss-Legendre
-  nodes inside the band; the band is moved inwards by 1/6 of a row, which removes the error of order 1/sqrt(n).
+  nodes inside the band; the band is widened by 1/6 of a row, which removes the error of order 1/sqrt(n).
 
 Source: Durbin, Distribution Theory for Tests Based on the Sample Distribution Function (1973), sections 2 and 4;
 Schröer & Trenkler, Comput. Statist. Data Anal. 20 (1995), for ties; Hodges, Arkiv för Matematik 3 (1958), for 1/6.
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from mlops_runtime.monitoring.statistics.special import kolmogorov_tail
 
-__all__ = ["ks_p"]
+__all__ = ["bridge_tail", "ks_p"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -36,6 +36,7 @@ _LUMPY_SIZE = 10_000.0
 _LUMP = 1.0 / 32.0
 _RESOLUTION = 1e-10
 _FAR = 2.0
+_MANY = 100_000
 _LEAST_MASS = 1.0 / 512.0
 
 
@@ -101,8 +102,18 @@ def _binomials(trials: I64, size: int, total: int) -> list[tuple[int, F64]]:
 
 
 def _log_chance(hits: int, trials: int, share: float) -> float:
-    ways = math.lgamma(trials + 1) - math.lgamma(hits + 1) - math.lgamma(trials - hits + 1)
-    return ways + hits * math.log(share) + (trials - hits) * math.log1p(-share)
+    """Return ln of Binomial(trials, share) at `hits`."""
+    ordered = _log_ordered(trials, hits) - math.lgamma(hits + 1)
+    return ordered + hits * math.log(share) + (trials - hits) * math.log1p(-share)
+
+
+def _log_ordered(trials: int, hits: int) -> float:
+    """Return ln(trials! / (trials - hits)!); of many trials by Stirling's series, as the factorials' digits cancel."""
+    rest = trials - hits
+    if rest < _MANY:
+        return math.lgamma(trials + 1) - math.lgamma(rest + 1)
+    corrections = (1.0 / trials - 1.0 / rest) / 12.0
+    return hits * math.log(trials) - (rest + 0.5) * math.log1p(-hits / trials) - hits + corrections
 
 
 @dataclass(frozen=True, slots=True)
