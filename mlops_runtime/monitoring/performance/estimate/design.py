@@ -48,10 +48,10 @@ class Weights:
         """Yield the weights of some rows at a time as float64[rows, width], so that memory stays small."""
         for begin in range(0, self.rows, _CHUNK_ROWS):
             rows = slice(begin, begin + _CHUNK_ROWS)
-            each = np.arange(len(self.slots[rows]))[:, None]
-            dense = np.zeros((len(each), self.width))
-            np.add.at(dense, (each, self.slots[rows]), self.values[rows])
-            yield rows, dense
+            count = len(self.slots[rows])
+            places = self.slots[rows] + self.width * np.arange(count)[:, None]
+            dense = np.bincount(places.ravel(), self.values[rows].ravel(), count * self.width)
+            yield rows, dense.reshape(count, self.width).astype(np.float64, copy=False)
 
 
 @dataclass(frozen=True, slots=True)
