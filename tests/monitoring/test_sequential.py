@@ -17,6 +17,7 @@ from mlops_runtime.monitoring import Baseline, Monitor
 from mlops_runtime.monitoring.state.summary import NumericSummary
 from mlops_runtime.monitoring.statistics.sequential import SequentialVerdict
 from mlops_runtime.monitoring.statistics.special import log_gamma
+from mlops_runtime.monitoring.windows import Tumbling, WindowedMonitor
 
 
 class Stream:
@@ -157,3 +158,14 @@ def test_a_column_absent_from_a_window_keeps_its_verdict() -> None:
     verdict = SequentialVerdict(stream.baseline.columns)
     before = verdict.update(stream.window(100))
     assert verdict.update({}) == before
+
+
+def test_closed_windows_are_judged_as_they_come() -> None:
+    rng = np.random.default_rng(9)
+    baseline = Baseline.fit(pa.table({"x": rng.standard_normal(5000)}))
+    live, watch = WindowedMonitor(baseline, windows=Tumbling(100)), SequentialVerdict(baseline.columns)
+    alarms = []
+    for number in range(20):
+        batch = pa.table({"x": rng.standard_normal(100) + (number >= 12)})
+        alarms += [window.number for window in live.update(batch) if watch.update(window.summaries)["x"].drifted]
+    assert alarms[0] in (12, 13)
