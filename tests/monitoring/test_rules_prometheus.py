@@ -106,3 +106,10 @@ def test_promtool_takes_the_metrics_of_a_textfile(tmp_path):
     assert 'mlrt_monitor_psi{claim_type="x",column="a\\"b\\n"} 0.3\n' in text
     if shutil.which("promtool") is not None:
         subprocess.run(["promtool", "check", "metrics"], input=text, text=True, check=True, capture_output=True)
+
+
+def test_the_rules_that_ship_for_prometheus_are_those_of_the_default(repository):
+    folder, exported = repository / "deploy" / "prometheus", export_rules(default_rules(), window=FIVE_MINUTES)
+    hint = "make it anew: mlrt monitor rules --prometheus deploy/prometheus/rules.yaml"
+    assert (folder / "rules.yaml").read_text(encoding="utf-8") == exported.to_yaml(), hint
+    assert (folder / "rules.test.yaml").read_text(encoding="utf-8") == promtool_tests(exported, "rules.yaml"), hint
