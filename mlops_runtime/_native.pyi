@@ -76,10 +76,13 @@ class Moments:
     def negative_infinite(self) -> int: ...
     @property
     def minimum(self) -> float:
-        """Least finite value, an int if it is one that float64 would round; NaN when there is none."""
+        """Least finite value, rounded to nearest; NaN when there is none."""
 
     @property
     def maximum(self) -> float: ...
+    def extremes(self) -> tuple[float, float]:
+        """Return the least and greatest finite value exactly: an int where float64 would round it; NaN for none."""
+
     def sums(self) -> tuple[int, int]:
         """Return (sum of x, sum of x squared) exactly, as integers in units of 2**-1074 and 2**-2148."""
     def to_bytes(self) -> bytes:

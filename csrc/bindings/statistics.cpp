@@ -49,30 +49,39 @@ void bind_sample_update(py::class_<GuardedSample>& type) {
 
 void bind_moments(py::module_& module) {
   using moments::Moments;
-  const auto extreme = [](moments::Extreme Moments::* member) {
-    return [member](const GuardedMoments& guarded) -> py::object {
-      const auto [count, found] =
-          guarded.with([member](const Moments& state) { return std::pair(state.count, state.*member); });
-      if (count == 0) return py::float_(decode::kMissing);
-      // + 0.0 turns -0.0 into 0.0: which of the two came first must not matter.
-      if (found.rest == 0) return py::float_(found.value + 0.0);
-      return py::module_::import("builtins").attr("int")(found.value) + py::int_(found.rest);
+  // + 0.0 turns -0.0 into 0.0: which of the two came first must not matter.
+  const auto rounded = [](moments::Extreme Moments::* member) {
+    return [member](const GuardedMoments& guarded) {
+      return guarded.with(
+          [member](const Moments& state) { return state.count == 0 ? decode::kMissing : (state.*member).value + 0.0; });
     };
   };
-  auto type = final_class<GuardedMoments>(module, "Moments", "Exact, order-free moments of a numeric column.")
-                  .def(py::init<>())
-                  .def("merge", &GuardedMoments::merge, py::arg("other"))
-                  .def_property_readonly("count", field(&Moments::count))
-                  .def_property_readonly("missing", field(&Moments::missing))
-                  .def_property_readonly("positive_infinite", field(&Moments::positive_infinite))
-                  .def_property_readonly("negative_infinite", field(&Moments::negative_infinite))
-                  .def_property_readonly("minimum", extreme(&Moments::minimum))
-                  .def_property_readonly("maximum", extreme(&Moments::maximum))
-                  .def("sums", [](const GuardedMoments& guarded) {
-                    const auto [sum, squares] = guarded.with(
-                        [](const Moments& state) { return std::pair(state.sum.bytes(), state.squares.bytes()); });
-                    return py::make_tuple(to_int(sum), to_int(squares));
-                  });
+  const auto exact = [](const moments::Extreme& extreme) -> py::object {
+    const py::float_ nearest(extreme.value + 0.0);
+    return extreme.rest == 0 ? py::object(nearest) : py::int_(nearest) + py::int_(extreme.rest);
+  };
+  auto type =
+      final_class<GuardedMoments>(module, "Moments", "Exact, order-free moments of a numeric column.")
+          .def(py::init<>())
+          .def("merge", &GuardedMoments::merge, py::arg("other"))
+          .def_property_readonly("count", field(&Moments::count))
+          .def_property_readonly("missing", field(&Moments::missing))
+          .def_property_readonly("positive_infinite", field(&Moments::positive_infinite))
+          .def_property_readonly("negative_infinite", field(&Moments::negative_infinite))
+          .def_property_readonly("minimum", rounded(&Moments::minimum))
+          .def_property_readonly("maximum", rounded(&Moments::maximum))
+          .def("extremes",
+               [exact](const GuardedMoments& guarded) -> py::tuple {
+                 const auto [count, least, greatest] = guarded.with(
+                     [](const Moments& state) { return std::tuple(state.count, state.minimum, state.maximum); });
+                 if (count == 0) return py::make_tuple(decode::kMissing, decode::kMissing);
+                 return py::make_tuple(exact(least), exact(greatest));
+               })
+          .def("sums", [](const GuardedMoments& guarded) {
+            const auto [sum, squares] =
+                guarded.with([](const Moments& state) { return std::pair(state.sum.bytes(), state.squares.bytes()); });
+            return py::make_tuple(to_int(sum), to_int(squares));
+          });
   bind_update<std::int64_t>(type);
   bind_update<const expression::Expression&>(type);
   bind_bytes(type, "Moments");

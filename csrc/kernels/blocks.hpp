@@ -11,11 +11,11 @@
 
 #include "kernels/decode.hpp"
 #include "kernels/expression.hpp"
+#include "kernels/wholes.hpp"
 
 namespace mlrt {
 
-// x[0, n) are the rows from `begin` on. integers: the column whose 64-bit integers x holds rounded to float64, if it is
-// such a column.
+// x[0, n) are the rows from `begin` on. integers: the column, if x holds integers of it that float64 may have rounded.
 struct Block {
   const double* x;
   std::int64_t n;
@@ -23,16 +23,12 @@ struct Block {
   const Column* integers = nullptr;
 };
 
-inline bool is_wide_integer(Type type) {
-  return type == Type::int64 || type == Type::uint64;
-}
-
 // Calls visit(Block) for each block of the span's rows in one column.
 template <class Visit>
 void for_each_block(const Span& span, const Column& column, Isa isa, Visit visit) {
-  const Column* const integers = is_wide_integer(column.type) ? &column : nullptr;
+  const bool is_wide = column.type == Type::int64 || column.type == Type::uint64;
   decode::for_each_block(span, column, isa, [&](const double* x, std::int64_t n, std::int64_t begin) {
-    visit(Block{x, n, begin, integers});
+    visit(Block{x, n, begin, is_wide && wholes::any_large(x, n) ? &column : nullptr});
   });
 }
 

@@ -188,9 +188,8 @@ inline void count_wholes(Histogram& into, const Block& block) {
 inline void add_block(Histogram& into, Run run, const Block& block) {
   const FloatIndex* const floats = into.index->floats();
   if (floats == nullptr) return count_wholes(into, block);
-  if (block.integers == nullptr || !wholes::any_large(block.x, block.n))
-    return count_floats(into, run, *floats, block.x, block.n);
-  alignas(64) double rounded_up[kBlockRows];
+  if (block.integers == nullptr) return count_floats(into, run, *floats, block.x, block.n);
+  alignas(64) double rounded_up[kBlockRows]{};  // rare enough to be cleared first
   std::copy_n(block.x, block.n, rounded_up);
   wholes::round_up(*block.integers, block.begin, rounded_up, block.n);
   count_floats(into, run, *floats, rounded_up, block.n);

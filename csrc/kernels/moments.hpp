@@ -143,7 +143,7 @@ MLRT_INLINE int digits_needed(const double* x, std::int64_t n, double scale) {
   constexpr std::int64_t kProbes = 16;
   constexpr double kRound = 0x1.8p52;  // added and subtracted, it rounds to a whole number
   bool more_than_one = false, more_than_two = false;
-  for (std::int64_t i = 0; i < n; i += std::max<std::int64_t>(1, n / kProbes)) {
+  for (std::int64_t i = 0; i < n; i += std::max<std::int64_t>(8, n / kProbes)) {
     const double scaled = std::isfinite(x[i]) ? x[i] * scale : 0.0;
     const double one = scaled * 0x1p21, two = scaled * 0x1p42;
     more_than_one |= (one + kRound) - kRound != one;
@@ -190,7 +190,7 @@ inline void take_large(Moments& into, const Block& block, double* x) {
 }
 
 inline void add_block(Moments& into, Run run, const Block& block) {
-  if (block.integers == nullptr || !wholes::any_large(block.x, block.n)) return run(into, block.x, block.n);
+  if (block.integers == nullptr) return run(into, block.x, block.n);
   alignas(64) double small[kBlockRows];
   std::copy_n(block.x, block.n, small);
   take_large(into, block, small);

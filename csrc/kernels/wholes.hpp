@@ -26,9 +26,9 @@ inline Whole at(const Column& column, std::int64_t row) {
 }
 
 inline bool any_large(const double* x, std::int64_t n) {
-  bool any = false;
-  for (std::int64_t i = 0; i < n; ++i) any |= std::abs(x[i]) >= kExact;
-  return any;
+  std::int64_t large = 0;  // of 64 bits, as the comparison is: so it is vectorised
+  for (std::int64_t i = 0; i < n; ++i) large += std::abs(x[i]) >= kExact ? 1 : 0;
+  return large != 0;
 }
 
 // x[0, n) are the rows from `begin` on.

@@ -14,7 +14,7 @@ def moments(values: Sequence[float | int | None]) -> Summary:
     """Summary of a column given as Python numbers; missing is None or NaN.
 
     values: floats, or integers of any size, which count exactly. Returns population variance. Infinities are counted
-    and left out. An extreme that float64 would round is an int. Source: definitions;
+    and left out. Extremes are rounded to float64. Source: the definitions;
     see `csrc/kernels/moments.hpp`.
 
     >>> moments([1, None, float("inf"), 3]).mean
@@ -31,14 +31,9 @@ def moments(values: Sequence[float | int | None]) -> Summary:
         missing=len(values) - len(present),
         positive_infinite=sum(value > 0 for value in infinite),
         negative_infinite=sum(value < 0 for value in infinite),
-        minimum=_exact(min(finite)) if finite else float("nan"),
-        maximum=_exact(max(finite)) if finite else float("nan"),
+        minimum=float(min(finite)) if finite else float("nan"),
+        maximum=float(max(finite)) if finite else float("nan"),
         mean=mean,
         variance=variance,
         std=std,
     )
-
-
-def _exact(value: Fraction) -> float:
-    rounded = float(value)
-    return rounded if rounded == value else int(value)

@@ -128,9 +128,10 @@ def _edges_of(head: pa.Table, layout: Layout, view: _native.ArrowTable, column: 
     moments.update(view, column)
     values: Edges = sample.sorted_values()
     kind = view.type_of(column)
-    if kind in ("int64", "uint64") and max(-moments.minimum, moments.maximum) >= _FIRST_ROUNDED:
+    low, high = moments.extremes()
+    if kind in ("int64", "uint64") and max(-low, high) >= _FIRST_ROUNDED:
         values = np.sort(layout.chosen(head).column(column).drop_null().to_numpy().astype(kind, copy=False))
-    return quantile_edges(values, moments.minimum, moments.maximum, bins=bins)
+    return quantile_edges(values, low, high, bins=bins)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,7 @@ def numeric_summary(
 ) -> NumericSummary:
     """Return what both counted of one column over the edges of `reference`."""
     total, total_of_squares = moments.sums()
+    minimum, maximum = moments.extremes()
     special = moments.missing + moments.positive_infinite + moments.negative_infinite
     return NumericSummary(
         rows=moments.count + special,
@@ -86,8 +87,8 @@ def numeric_summary(
         negative_infinite=moments.negative_infinite,
         edges=reference.edges,
         counts=histogram.counts,
-        minimum=moments.minimum,
-        maximum=moments.maximum,
+        minimum=minimum,
+        maximum=maximum,
         total=total,
         total_of_squares=total_of_squares,
         is_time=reference.is_time,
