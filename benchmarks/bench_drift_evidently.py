@@ -18,7 +18,7 @@ from mlops_runtime import _native
 from mlops_runtime.monitoring import compare
 from mlops_runtime.sizing import Contender, Measurement, PeerProcess, benchmark_main, measure, peer_environment
 
-_REQUIREMENTS = ("evidently==0.7.23", "pandas==2.3.3", "pyarrow>=19")
+REQUIREMENTS = ("evidently==0.7.23", "pandas==2.3.3", "pyarrow>=19")
 _SCRIPT = Path(__file__).parent / "peers" / "evidently_drift.py"
 
 
@@ -26,7 +26,7 @@ def run(quick: bool) -> list[Measurement]:
     """Measure one comparison of 100,000 rows with 100,000."""
     rows = 5_000 if quick else 100_000
     reference, current = table(rows, shift=0.0, seed=1), table(rows, shift=0.1, seed=2)
-    python = peer_environment("evidently", _REQUIREMENTS, root=Path(__file__).parents[1] / ".peers")
+    python = peer_environment("evidently", REQUIREMENTS, root=Path(__file__).parents[1] / ".peers")
     with (
         tempfile.TemporaryDirectory() as folder,
         PeerProcess(python, _SCRIPT, environment={"DO_NOT_TRACK": "1"}) as peer,

@@ -23,3 +23,15 @@ def report(method: str) -> None:
     """One report over all columns by one statistic."""
     reference, current = _tables
     Report([DataDriftPreset(method=method)]).run(current, reference)
+
+
+def four_reports() -> None:
+    """PSI, KS or chi-square, Jensen-Shannon, Wasserstein or Hellinger: one report each."""
+    reference, current = _tables
+    for numbers, categories in (
+        ("psi", "psi"),
+        ("ks", "chisquare"),
+        ("jensenshannon", "jensenshannon"),
+        ("wasserstein", "hellinger"),  # its total variation resamples: minutes
+    ):
+        Report([DataDriftPreset(num_method=numbers, cat_method=categories)]).run(current, reference)
