@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -71,7 +71,7 @@ class Couriers:
         self._stop = threading.Event()
         self._wake = {name: threading.Event() for name in sinks}
         self._idle = {name: threading.Event() for name in sinks}
-        self._last: dict[str, Delivered] = {}
+        self._total = {name: Delivered() for name in sinks}
         self._threads = [
             threading.Thread(target=self._run, args=(name, outboxes[name], sink), name=f"alerts-{name}", daemon=True)
             for name, sink in sinks.items()
@@ -96,19 +96,20 @@ class Couriers:
             wake.set()
 
     def settle(self, patience_s: float) -> dict[str, Delivered]:
-        """Wait until every queue is empty or has failed once, at most `patience_s`; return what became of each."""
+        """Wait until every queue is empty or has failed once, at most `patience_s`.
+
+        Return what became of each queue since the block began, and its last error.
+        """
         deadline = monotonic_s() + patience_s
         for idle in self._idle.values():
             idle.wait(max(0.0, deadline - monotonic_s()))
-        return dict(self._last)
+        return dict(self._total)
 
     def _run(self, name: str, outbox: Outbox, sink: Sink) -> None:
         failures = 0
         while not self._stop.is_set():
             self._wake[name].clear()
-            self._last[name] = done = deliver(outbox, sink, self._stop)
-            if done.error:
-                log.warning("not delivered", extra={"fields": {"sink": name, "error": done.error}})
+            done = self._deliver(name, outbox, sink)
             failures = failures + 1 if done.waiting else 0
             if failures or not self._wake[name].is_set():
                 self._idle[name].set()
@@ -116,6 +117,18 @@ class Couriers:
                 self._stop.wait(_pause_s(failures))
             else:
                 self._wake[name].wait()
+
+    def _deliver(self, name: str, outbox: Outbox, sink: Sink) -> Delivered:
+        """Deliver once and add to the totals; a thread outlives whatever its folder does."""
+        try:
+            done = deliver(outbox, sink, self._stop)
+        except OSError as problem:
+            done = Delivered(waiting=1, error=str(problem))
+        if done.error:
+            log.warning("not delivered", extra={"fields": {"sink": name, "error": done.error}})
+        total = self._total[name]
+        self._total[name] = replace(done, sent=total.sent + done.sent, refused=total.refused + done.refused)
+        return done
 
 
 def _pause_s(failures: int) -> float:
