@@ -21,6 +21,7 @@ from mlops_runtime.monitoring.anomalies import (
     traffic_anomalies,
 )
 from mlops_runtime.monitoring.anomalies.tails import negative_binomial_below, student_tail
+from mlops_runtime.monitoring.multivariate import MultivariateReference
 from mlops_runtime.monitoring.points import Point, Span
 
 HOUR_S = 3_600.0
@@ -207,6 +208,18 @@ def test_strange_rows_are_found_and_few_others(soak_factor: int) -> None:
         false += int((flagged < 480).sum())
     assert found == 400 * soak_factor
     assert false / (false + found) <= 0.08
+
+
+def test_a_row_whose_columns_are_ordinary_but_not_together_is_found() -> None:
+    generator = np.random.default_rng(4)
+
+    def correlated(n: int) -> pa.Table:
+        common = generator.normal(size=n)
+        return pa.table({name: common + 0.1 * generator.normal(size=n) for name in "abc"})
+
+    judge = RowAnomalies(MultivariateReference.fit(correlated(4_000)), correlated(8_000))
+    odd = pa.table({"a": [1.5], "b": [-1.5], "c": [1.5]})
+    assert 200 in judge.judge(pa.concat_tables([correlated(200), odd])).flagged
 
 
 def test_rows_like_the_reference_have_uniform_p_values() -> None:
