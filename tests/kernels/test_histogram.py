@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -93,10 +94,10 @@ def test_edges_must_be_finite_and_increasing(edges: list[float]) -> None:
 
 def test_edges_of_another_type_are_refused() -> None:
     with pytest.raises(TypeError):
-        Histogram(np.array([1.0], np.float32))  # type: ignore[arg-type]
+        Histogram(np.array([1.0], np.float32))
 
 
-def slots_of(values: list[int | float], edges: list[int]) -> list[int]:
+def slots_of(values: Sequence[float], edges: Sequence[int]) -> list[int]:
     counts = [0] * (len(edges) + 1)
     for value in values:
         counts[sum(edge < value for edge in edges)] += 1
