@@ -14,8 +14,9 @@ import scipy.stats
 
 from mlops_runtime.core.errors import ConfigError, SchemaError
 from mlops_runtime.monitoring import Baseline, Monitor
+from mlops_runtime.monitoring.points import Span
 from mlops_runtime.monitoring.state.summary import NumericSummary
-from mlops_runtime.monitoring.statistics.sequential import SequentialVerdict
+from mlops_runtime.monitoring.statistics.sequential import SequentialVerdict, sequential_points
 from mlops_runtime.monitoring.statistics.special import log_gamma
 from mlops_runtime.monitoring.windows import Tumbling, WindowedMonitor
 
@@ -169,3 +170,10 @@ def test_closed_windows_are_judged_as_they_come() -> None:
         batch = pa.table({"x": rng.standard_normal(100) + (number >= 12)})
         alarms += [window.number for window in live.update(batch) if watch.update(window.summaries)["x"].drifted]
     assert alarms[0] in (12, 13)
+    points = sequential_points(watch.verdicts(), Span.of_seconds(0, 60), {"model": "claims"})
+    assert [(point.metric, dict(point.labels)) for point in points] == [
+        ("log_e", {"model": "claims", "column": "x"}),
+        ("sequential_drifted", {"model": "claims", "column": "x"}),
+    ]
+    assert points[0].value > np.log(20.0)
+    assert points[1].value == 1.0

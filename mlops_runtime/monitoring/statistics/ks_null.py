@@ -5,7 +5,7 @@ samples is equally likely. Along the edges the gap F - G is then a random walk t
 the chance that it ever gets as far from 0 as observed. The textbook p-value (Kolmogorov, 1933) takes continuous data
 looked at everywhere; over ten distinct values it is several times too large.
 
-- Small samples (effective size n m / (n + m) up to 128; up to 10,000 where a bin holds more than 1/32 of the rows, so
+- Small samples (effective size n m / (n + m) up to 128; up to 4,000 where a bin holds more than 1/32 of the rows, so
   that the gaps come in visible steps): the walk itself. The smaller sample's counts are independent binomials tied to
   their sum, so a step is a convolution, and what has left the band is cut off. Exact.
 - Otherwise: its limit, a Brownian bridge looked at when bins end. A step is a Gaussian kernel on Gauss-Legendre
@@ -32,7 +32,7 @@ F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 _SMALL_SIZE = 128.0
-_LUMPY_SIZE = 10_000.0
+_LUMPY_SIZE = 4_000.0
 _LUMP = 1.0 / 32.0
 _RESOLUTION = 1e-10
 _FAR = 2.0
@@ -87,10 +87,10 @@ def _stays_inside(fewer: I64, more: I64) -> float:
 def _binomials(trials: I64, size: int, total: int) -> list[tuple[int, F64]]:
     """Return Binomial(trials[i], size / total): a number of hits, and the probabilities of it, one more, and so on.
 
-    What is further from the mean than ten deviations and 20 hits is below 1e-20, and left out.
+    What is further from the mean than eight deviations and 12 hits is below 1e-14, and left out.
     """
     share = size / total
-    reach = 10.0 * np.sqrt(trials * share * (1.0 - share)) + 20.0
+    reach = 8.0 * np.sqrt(trials * share * (1.0 - share)) + 12.0
     first = np.maximum(0, np.floor(trials * share - reach)).astype(np.int64)
     last = np.minimum(np.minimum(trials, size), np.ceil(trials * share + reach).astype(np.int64))
     hits = first[:, None] + np.arange(int((last - first).max()))
@@ -117,7 +117,7 @@ def _log_ordered(trials: int, hits: int) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class _Run:
     """Consecutive bins of about the same mass."""
 
     mass: float
@@ -161,19 +161,19 @@ def _gauss(y: F64, variance: float) -> F64:
     return np.exp(-(y * y) / (2.0 * variance)) / math.sqrt(2.0 * math.pi * variance)
 
 
-def _runs(masses: F64) -> list[Run]:
-    runs: list[Run] = []
+def _runs(masses: F64) -> list[_Run]:
+    runs: list[_Run] = []
     total, bins, gathered = 0.0, 0, 0.0
     for mass in masses.tolist():
         gathered += mass
         if gathered < _LEAST_MASS:
             continue
         if bins and not total / bins / 2.0 <= gathered <= total / bins * 2.0:
-            runs.append(Run(total / bins, bins))
+            runs.append(_Run(total / bins, bins))
             total, bins = 0.0, 0
         total, bins, gathered = total + gathered, bins + 1, 0.0
     if bins:
-        runs.append(Run((total + gathered) / bins, bins))
+        runs.append(_Run((total + gathered) / bins, bins))
     return runs
 
 

@@ -28,13 +28,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_runtime.core.errors import ConfigError, SchemaError, problem
+from mlops_runtime.monitoring.points import Point, Span
 from mlops_runtime.monitoring.state.summary import ColumnSummary
 from mlops_runtime.monitoring.statistics.cells import Cells
 from mlops_runtime.monitoring.statistics.distances import psi, total_variation
 from mlops_runtime.monitoring.statistics.effects import DISTANCE_FLOOR, Effect, share_effect, shift_effect
 from mlops_runtime.monitoring.statistics.special import log_gamma
 
-__all__ = ["SequentialColumn", "SequentialVerdict"]
+__all__ = ["SequentialColumn", "SequentialVerdict", "sequential_points"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -120,6 +121,21 @@ class SequentialVerdict:
         for name, column in verdict._columns.items():
             column.restore(values["columns"][name], where=name)
         return verdict
+
+
+def sequential_points(
+    verdicts: Mapping[str, SequentialColumn], span: Span, labels: Mapping[str, str] | None = None
+) -> list[Point]:
+    """Return, with the label `column`, the points `log_e` and `sequential_drifted` (0 or 1) of each column.
+
+    span: the latest window's. labels: added to each point.
+    """
+    points = []
+    for name, one in verdicts.items():
+        own = {**(labels or {}), "column": name}
+        values = {"log_e": one.log_e, "sequential_drifted": float(one.drifted)}
+        points += [Point(metric, value, span, one.rows, labels=own) for metric, value in values.items()]
+    return points
 
 
 _REFIT = "start afresh with this baseline"
