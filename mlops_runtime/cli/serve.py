@@ -69,8 +69,8 @@ def serve(
     NEW_NAME=BUNDLE serves a directory under another name. A store of --online is read by the keys of its view, which
     requests carry beside the inputs; an address with a password is safer in MLRT_ONLINE. With --json one line on stdout
     says that the server is ready and where. Drift is counted on every row, and kept in windows of MLRT_WINDOW_MINUTES
-    (5) below MLRT_HOME, which `mlrt monitor report` reads. MLRT_LOG_LEVEL=INFO turns on the access log, MLRT_LOG_FORMAT=json makes it
-    JSON. SIGTERM ends it cleanly.
+    (5) below MLRT_HOME, which `mlrt monitor report` reads. MLRT_LOG_LEVEL=INFO turns on the access log,
+    MLRT_LOG_FORMAT=json makes it JSON. SIGTERM ends it cleanly.
     """
     from mlops_runtime.core.logs import configure_logging
     from mlops_runtime.features.online.opening import open_online_store
