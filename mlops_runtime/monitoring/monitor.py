@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -105,18 +105,20 @@ class Monitor:
         return build_report(self._baseline.columns, self.summaries(), rows=self._rows)
 
 
-def compare(reference: pa.Table, current: pa.Table, *, bins: int = 256) -> DriftReport:
+def compare(
+    reference: pa.Table, current: pa.Table, *, bins: int = 256, categorical: Collection[str] = ()
+) -> DriftReport:
     """Compare two tables (any Arrow-able objects) column by column.
 
     Columns only one side has, or whose kind changed, do not stop the comparison: the report's `notes` name them, and a
-    column that is gone or no longer of its kind has drifted. Raises ConfigError for unusable `bins`.
+    column that is gone or no longer of its kind has drifted. bins, categorical, errors: those of `Baseline.fit`.
 
     >>> same = pa.table({"x": [float(v) for v in range(100)]})
     >>> compare(same, same).dataset.drifted
     False
     """
     before, now = as_table(reference), as_table(current)
-    baseline = Baseline.fit(before, bins=bins)
+    baseline = Baseline.fit(before, bins=bins, categorical=categorical)
     wrong = _wrong_kinds(baseline, now.schema)
     notes = [f"column `{name}`: its type is not monitored" for name in baseline.skipped]
     notes += [f"column `{name}`: only in the reference" for name in _only_in(before, now)]

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_runtime.core.errors import ConfigError, SchemaError
-from mlops_runtime.monitoring.monitor import Monitor
+from mlops_runtime.monitoring.monitor import Monitor, compare
 from mlops_runtime.monitoring.state.baseline import Baseline
 from mlops_runtime.monitoring.state.categorical import CategoricalSummary
 from mlops_runtime.monitoring.state.categories import MAX_CATEGORIES
@@ -82,6 +82,13 @@ def test_a_shift_of_declared_integers_drifts_whatever_their_order_of_magnitude()
     report = Monitor(baseline).update(pa.table({"code": now})).report()
     assert report.dataset.drifted
     assert not Monitor(baseline).update(pa.table({"code": before})).report().dataset.drifted
+
+
+def test_two_tables_are_compared_with_integers_as_categories() -> None:
+    before, now = (pa.table({"zip": [first] * 500 + [20] * 500}) for first in (10, 30))
+    assert compare(before, before, categorical=("zip",)).drifted == ()
+    report = compare(before, now, categorical=("zip",))
+    assert (report.drifted, report.column("zip").kind) == (("zip",), "categorical")
 
 
 def test_a_baseline_of_integers_comes_back_from_its_files() -> None:
