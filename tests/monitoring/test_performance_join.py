@@ -222,13 +222,14 @@ sys.path.insert(0, sys.argv[2])
 from test_performance_join import SPEC, LabelJoin, _life
 predicted, answers = _life(0)
 with LabelJoin(Path(sys.argv[1]), SPEC) as join:
-    print("ready", flush=True)
     for number in range(10):
+        print("step", flush=True)
         join.add_predictions(predicted[number])
         for table in answers[number * 2 : number * 2 + 2] if number < 7 else answers[number + 7 :: 3]:
+            print("step", flush=True)
             join.add_labels(table)
+        print("step", flush=True)
         join.close(all_windows=True)
-print("done", flush=True)
 """
 
 
@@ -236,15 +237,15 @@ def test_a_join_that_is_killed_anywhere_and_fed_again_ends_as_if_nothing_had_hap
     tmp_path: Path, soak_factor: int
 ) -> None:
     command = [sys.executable, "-c", _FEEDER, str(tmp_path / "killed"), str(Path(__file__).parent)]
-    generator, kills = random.Random(7), 0
-    while kills < 4 * soak_factor:
+    generator = random.Random(7)
+    for _ in range(4 * soak_factor):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(generator.uniform(0.0, 0.15))
+        for _ in range(generator.randrange(2, 30)):  # of 35 to 40 steps: it is always killed in the middle
+            assert process.stdout.readline() == "step\n"
+        time.sleep(generator.uniform(0.0, 0.005))
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        kills += 1
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     subprocess.run([*command[:3], str(tmp_path / "whole"), command[4]], check=True, stdout=subprocess.DEVNULL)
     killed, whole = (_results(tmp_path / name, [], 1) for name in ("killed", "whole"))

@@ -28,11 +28,11 @@ class Calibrator(Protocol):
         ...
 
 
-def fit_calibrator(score: F64, outcome: F64, *, method: Method = "beta") -> Calibrator:
+def fit_calibrator(score: F64, outcome: F64, *, method: Method = "isotonic") -> Calibrator:
     """Fit on labelled rows that the model was not trained on.
 
-    score: float64[n] in [0, 1]. outcome: float64[n], 1 where the row came true. beta, platt: two slopes or one,
-    and an intercept. isotonic: any shape that rises, for many rows: it knows little of the ends.
+    score: float64[n] in [0, 1]. outcome: float64[n], 1 where the row came true. isotonic: any shape that
+    rises; it knows little of the ends, where few rows are. beta, platt: two slopes or one, and an intercept.
     Raises EmptyInputError unless both outcomes occur.
     Source: Zadrozny & Elkan, KDD (2002); Platt (1999); Kull, Silva Filho, Flach, AISTATS (2017).
     """
