@@ -205,17 +205,18 @@ def test_following_tells_what_comes_while_it_runs(tmp_path):
     rules.write_text("rules: [{name: high, metric: psi, when: {above: 0.25}}]")
     words = [sys.executable, "-m", "mlops_runtime.cli", "monitor", "check", "--follow", "--every", "0s", "--json"]
     words += ["--points", str(points), "--rules", str(rules)]
+    told = []
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         try:
-            _write_points(points, [0.3])
-            _until(log.exists)
-            assert json.loads(log.read_text())["alerts"][0]["state"] == "firing"
-            _write_points(points, [0.3, 0.1])
-            _until(lambda: log.read_text().count("\n") == 2)
+            for values in ([0.3], [0.3, 0.1]):
+                _write_points(points, values)
+                told += json.loads(process.stdout.readline())["notifications"]
+            _until(lambda: log.exists() and log.read_text().count("\n") == 2)
         finally:
             process.send_signal(signal.SIGINT)
-        lines = process.communicate(timeout=FAIL_PATIENCE_S)[0].splitlines()
-    assert [json.loads(line)["notifications"][0]["alerts"][0]["state"] for line in lines] == ["firing", "resolved"]
+    assert [alert["state"] for note in told for alert in note["alerts"]] == ["firing", "resolved"]
+    assert [json.loads(line)["id"] for line in log.read_text().splitlines()] == [note["id"] for note in told]
     assert process.returncode == 130
 
 

@@ -173,3 +173,15 @@ def test_the_rule_file_of_the_documentation_can_be_used(repository):
     text = (repository / "docs" / "alerts.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     assert RuleSet.from_yaml(block).rules[0].name == "psi-high"
+
+
+@pytest.mark.parametrize(
+    "condition", [Condition(above=0.25), Condition(below=0.25), Condition(above=0.25, confident=True)]
+)
+def test_a_value_at_the_threshold_is_well(condition):
+    assert _judged(condition, 0.25) is Finding.CLEAR
+
+
+def test_a_value_at_its_clear_is_well():
+    assert _judged(Condition(above=0.25, clear=0.2), 0.2) is Finding.CLEAR
+    assert _judged(Condition(below=0.7, clear=0.75), 0.75) is Finding.CLEAR
