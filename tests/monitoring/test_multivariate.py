@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import numpy as np
 import polars as pl
@@ -173,6 +174,37 @@ def test_constant_infinite_and_missing_columns_are_measured_like_any_other() -> 
     monitor = MultivariateMonitor(MultivariateReference.fit(table)).update(table)
     assert not monitor.report().drifted
     assert np.isfinite([one.value for one in monitor.report().statistics.values()]).all()
+
+
+def _columns() -> dict[str, pa.Array]:
+    whole = np.random.default_rng(24).integers(0, 50, 100)
+    texts = pa.array([str(value % 5) for value in whole])
+    small = pa.array(whole.astype(np.int32))
+    return {
+        "bool": pa.array(whole % 2 == 0),
+        "uint64": pa.array(whole.astype(np.uint64) + 2**63),
+        "float16": pa.array(whole.astype(np.float16)),
+        "timestamp": pa.array(whole).cast(pa.timestamp("ns", "UTC")),
+        "date": small.cast(pa.date32()),
+        "time": small.cast(pa.time32("s")),
+        "duration": pa.array(whole).cast(pa.duration("us")),
+        "decimal": pa.array([Decimal(int(value)) for value in whole]),
+        "dictionary": texts.dictionary_encode(),
+        "dictionary of numbers": pa.array(whole).dictionary_encode(),
+        "large": texts.cast(pa.large_utf8()),
+        "view": texts.cast(pa.string_view()),
+        "polars category": pl.DataFrame({"c": pl.Series(texts.to_pylist(), dtype=pl.Categorical)}).to_arrow()["c"],
+        "null": pa.nulls(100),
+    }
+
+
+@pytest.mark.parametrize("name", _columns())
+def test_every_type_of_column_is_measured_whole_or_empty(name: str) -> None:
+    table = pa.table({"c": _columns()[name], "x": np.random.default_rng(25).normal(size=100)})
+    monitor = MultivariateMonitor(MultivariateReference.fit(table)).update(table)
+    report = monitor.update(table[:0]).update(table.schema.empty_table()).report()
+    assert report.rows == 100
+    assert not report.drifted
 
 
 def test_too_few_rows_say_nothing(reference: MultivariateReference) -> None:

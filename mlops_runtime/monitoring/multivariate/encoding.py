@@ -20,7 +20,7 @@ from mlops_runtime.core.digest import from_hex_float, hex_float
 from mlops_runtime.core.errors import SchemaError, problem
 from mlops_runtime.monitoring.state.table import is_time, kind_of
 
-__all__ = ["UNIT", "Encoding"]
+__all__ = ["UNIT", "Encoding", "without_views"]
 
 F64 = NDArray[np.float64]
 I16 = NDArray[np.int16]
@@ -188,9 +188,28 @@ def _numbers(values: pa.ChunkedArray) -> F64:
     return np.asarray(plain.cast(pa.float64(), safe=False).to_numpy(), np.float64)
 
 
+def without_views(table: pa.Table) -> pa.Table:
+    """Return the table with strings of polars' layout as plain ones: Arrow cannot take rows of the others."""
+    for place, field in enumerate(table.schema):
+        entries = field.type.value_type if isinstance(field.type, pa.DictionaryType) else field.type
+        if pa.types.is_string_view(entries):
+            table = table.set_column(place, field.name, _strings(table.column(place)))
+    return table
+
+
+def _strings(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not isinstance(values.type, pa.DictionaryType):
+        return values.cast(pa.large_utf8())
+    chunks = [
+        pa.DictionaryArray.from_arrays(chunk.indices, chunk.dictionary.cast(pa.large_utf8())).cast(pa.large_utf8())
+        for chunk in values.chunks
+    ]
+    return pa.chunked_array(chunks, pa.large_utf8())
+
+
 def _texts(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return strings, the empty one missing."""
-    texts = values.cast(pa.large_utf8())
+    texts = _strings(values)
     return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.large_utf8()), texts)
 
 

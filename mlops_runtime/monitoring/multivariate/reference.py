@@ -14,7 +14,7 @@ from mlops_runtime.core.digest import canonical_json
 from mlops_runtime.core.errors import ConfigError, EmptyInputError, SchemaError, problem
 from mlops_runtime.monitoring.multivariate.arrays import array_of, plain
 from mlops_runtime.monitoring.multivariate.components import Components
-from mlops_runtime.monitoring.multivariate.encoding import Encoding
+from mlops_runtime.monitoring.multivariate.encoding import Encoding, without_views
 from mlops_runtime.monitoring.multivariate.fourier import FourierFeatures
 from mlops_runtime.monitoring.multivariate.report import MIN_ROWS
 from mlops_runtime.monitoring.multivariate.tally import Tally
@@ -64,7 +64,7 @@ class MultivariateReference:
             got = f"seed {seed}, most_rows {most_rows}"
             expected = f"a seed of 0 or more, {MIN_ROWS} rows or more"
             raise ConfigError(problem(expected=expected, got=got, where="fit", next_step="leave the defaults"))
-        reference = as_table(table)
+        reference = without_views(as_table(table))
         if reference.num_rows < MIN_ROWS:
             expected, got = f"{MIN_ROWS} reference rows or more", str(reference.num_rows)
             raise EmptyInputError(problem(expected=expected, got=got, where="fit", next_step="use a longer window"))
