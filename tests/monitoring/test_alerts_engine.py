@@ -232,6 +232,13 @@ def test_what_was_not_seen_for_a_month_is_forgotten(tmp_path):
     assert (tmp_path / "board.json").stat().st_size < size / 50
 
 
+def test_what_fires_is_not_forgotten(tmp_path):
+    engine = AlertEngine(rules(HIGH), tmp_path)
+    engine.observe([point(0, 0.3, tenant="gone")], now=hour(1))
+    found = engine.observe([point(24 * 31, 0.1, tenant="new")], now=hour(24 * 31 + 1))
+    assert [alert.labels for alert in found.firing] == [{"tenant": "gone"}]
+
+
 series = st.lists(st.sampled_from([0.1, 0.22, 0.3, math.nan]), min_size=1, max_size=10)
 
 
