@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from mlops_runtime.monitoring.performance.estimate import ConfidenceEstimator
 from mlops_runtime.sizing import Contender, Measurement, PeerProcess, benchmark_main, measure, peer_environment
 
-_REQUIREMENTS = ("nannyml==0.13.1", "statsmodels")
+_REQUIREMENTS = ("nannyml==0.13.1", "statsmodels==0.15.0")  # which it imports without asking for it
 _SCRIPT = Path(__file__).parent / "peers" / "nannyml_estimate.py"
 _NAMES = {"auc": "roc_auc", "accuracy": "accuracy", "precision": "precision", "recall": "recall"}
 _AGREEMENT = 1e-3
