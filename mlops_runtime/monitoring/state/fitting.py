@@ -8,10 +8,9 @@ are such columns counted once more, over the quantiles of a sample of all rows, 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -50,14 +49,32 @@ def fit_columns(batches: Iterable[object], *, bins: int, categorical: Collection
     batches: iterated once, or twice when the first rows are no picture of the whole. The summaries do not depend on how
     the rows are cut into batches. Raises EmptyInputError for no batch, SchemaError when the batches' schemas differ.
     """
-    tables = _alike(batches)
+    start = _start(_alike(batches), bins, categorical)
+    _count(start.tables, start.layout, start.fits)
+    columns = {name: fit.summary() for name, fit in start.fits.items()}
+    poor = {name: fit for name, fit in start.fits.items() if isinstance(fit, _NumericFit) and fit.is_poor}
+    columns |= _fit_again(batches, start.layout, poor)
+    return Fitted(columns, start.skipped)
+
+
+class _Start(NamedTuple):
+    """Where a fit begins: what to count how, and every table, of which none is held longer than it is read."""
+
+    layout: Layout
+    fits: dict[str, _NumericFit | CategoricalFit]
+    skipped: tuple[str, ...]
+    tables: Iterator[pa.Table]
+
+
+def _start(tables: Iterator[pa.Table], bins: int, categorical: Collection[str]) -> _Start:
+    """Look at the first rows."""
     first = next(tables, None)
     if first is None:
         raise EmptyInputError("Baseline.fit: expected at least one batch, got none — check what the data is read from")
     found = kinds_of(first.schema, categorical)
     layout = Layout.of(first.schema, {name: kind for name, kind in found.items() if kind is not None})
     head_rows = _rows_of(_HEAD_VALUES, layout)
-    head, tables = _head(itertools.chain([first], tables), head_rows)
+    head, tables = _head(first, tables, head_rows)
     view = layout.view(head)
     fits: dict[str, _NumericFit | CategoricalFit] = {}
     for column, name in enumerate(layout.names):
@@ -66,10 +83,7 @@ def fit_columns(batches: Iterable[object], *, bins: int, categorical: Collection
             fits[name] = _NumericFit(_edges_of(head, layout, view, column, bins), plan)
         else:
             fits[name] = CategoricalFit(holds_of(first.schema.field(name).type))
-    _count(tables, layout, fits)
-    columns = {name: fit.summary() for name, fit in fits.items()}
-    columns |= _fit_again(batches, layout, {n: f for n, f in fits.items() if isinstance(f, _NumericFit) and f.is_poor})
-    return Fitted(columns, tuple(name for name, kind in found.items() if kind is None))
+    return _Start(layout, fits, tuple(name for name, kind in found.items() if kind is None), tables)
 
 
 def _fit_again(batches: Iterable[object], layout: Layout, poor: dict[str, _NumericFit]) -> dict[str, ColumnSummary]:
@@ -110,16 +124,23 @@ def _rows_of(values: int, layout: Layout) -> int:
     return min(_HEAD_ROWS, max(values // max(len(layout.names), 1), _FEWEST_ROWS))
 
 
-def _head(tables: Iterator[pa.Table], rows: int) -> tuple[pa.Table, Iterator[pa.Table]]:
+def _head(first: pa.Table, tables: Iterator[pa.Table], rows: int) -> tuple[pa.Table, Iterator[pa.Table]]:
     """Return the first rows, and all tables again."""
-    taken: list[pa.Table] = []
+    taken = [first]
     while sum(table.num_rows for table in taken) < rows:
         table = next(tables, None)
         if table is None:
             break
         taken.append(table)
     head = taken[0] if len(taken) == 1 else pa.concat_tables(taken).unify_dictionaries()
-    return head.slice(0, rows), itertools.chain(taken, tables)
+    return head.slice(0, rows), _released(taken, tables)
+
+
+def _released(taken: list[pa.Table], tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Yield what was taken, letting go of it, and then the others."""
+    while taken:
+        yield taken.pop(0)
+    yield from tables
 
 
 def _edges_of(head: pa.Table, layout: Layout, view: _native.ArrowTable, column: int, bins: int) -> Edges:
