@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ __all__ = [
 
 BASELINE_FILE = "baseline.json"
 _LIMIT_BYTES = 1 << 28
+_REGISTERED = re.compile(r"[^@/*?\[\]]+@[^@/*?\[\]]+")
 
 Progress = Callable[[str, float], None]
 
@@ -83,7 +85,7 @@ def fit_reference(source: Source, progress: Progress, *, end: float = 1.0) -> Re
 def stored_reference(path: str) -> Reference | None:
     """Return the reference that a bundle or a baseline file holds; None when `path` is neither, but data."""
     place = Path(path)
-    if (place / "manifest.json").is_file() or ("@" in path and "/" not in path and not place.exists()):
+    if (place / "manifest.json").is_file() or (_REGISTERED.fullmatch(path) and not place.exists()):
         bundle = open_bundle(path)
         rules = bundle.program.schema
         scores = frozenset(bundle.baseline.names) - frozenset(rules.names)
