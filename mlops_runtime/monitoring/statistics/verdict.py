@@ -73,7 +73,7 @@ def _verdict(tests: Sequence[Evidence], p_value: float, limit: float) -> Verdict
     loud = sorted((test for test in significant if test.strength >= 1.0), key=lambda test: -test.strength)
     strongest = max(loud or significant or tests, key=lambda test: test.strength)
     if loud:
-        reason = "; ".join(test.words for test in loud)
+        reason = "; ".join(dict.fromkeys(test.words for test in loud))
     else:
         reason = "significant, but too small to matter" if significant else "stable"
     return Verdict(bool(loud), p_value, strongest.effect, strongest.name, strongest.strength, reason)
