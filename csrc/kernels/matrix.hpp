@@ -6,9 +6,7 @@
 // Error   0. Cost: one pass; none for a contiguous float64 column, which is used in place.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
-#include <vector>
 
 #include "kernels/decode.hpp"
 
@@ -21,13 +19,6 @@ struct Matrix {
   std::int64_t columns;
   std::int64_t row_stride;
   std::int64_t column_stride;
-
-  // How many rows to take at a time, so that what is read of them for one column is still cached for the next.
-  std::int64_t block_rows() const {
-    constexpr std::int64_t kCachedBytes = 256 << 10;
-    const std::int64_t row = std::max<std::int64_t>(1, std::abs(row_stride));
-    return std::clamp<std::int64_t>(kCachedBytes / row, 64, kBlockRows);
-  }
 
   // Rows [begin, begin + n) of a column, n <= kBlockRows: in place, or in `buffer`.
   const double* block(decode::Run run, std::int64_t column, std::int64_t begin, std::int64_t n, double* buffer) const {

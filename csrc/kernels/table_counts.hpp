@@ -164,11 +164,11 @@ inline void update(TableCounts& into, const Matrix& matrix, const Places& places
   for (std::int64_t begin = 0; begin < matrix.rows; begin += kSpanRows)
     tasks.push_back({begin, std::min(begin + kSpanRows, matrix.rows)});
   const Runs runs(active_isa());
-  const std::int64_t step = matrix.block_rows();
   spread(into, tasks, matrix.rows * matrix.columns, [&](TableCounts& state, const Task& task) {
     alignas(64) double buffer[kBlockRows];
-    for (std::int64_t begin = task.begin; begin < task.end; begin += step) {
-      const std::int64_t n = std::min(step, task.end - begin);
+    // Whole blocks, however wide the rows: fetching a column's edges and counts again costs more than its values.
+    for (std::int64_t begin = task.begin; begin < task.end; begin += kBlockRows) {
+      const std::int64_t n = std::min(kBlockRows, task.end - begin);
       for (const Part& part : parts)
         add_block(std::get<NumericCounts>(state.columns[part.state]), runs,
                   Block{matrix.block(runs.decode, part.column, begin, n, buffer), n});
