@@ -100,7 +100,7 @@ class Histogram:
     """
 
     def __init__(self, edges: NDArray[np.float64 | np.int64 | np.uint64]) -> None:
-        """edges: [k], finite, strictly increasing, 1 <= k <= 65,532. ValueError otherwise, TypeError for other types."""
+        """edges: [k], finite, increasing strictly, 1 <= k <= 65,532. ValueError else, TypeError for other types."""
 
     def update(self, table: ArrowTable, column: int | Expression) -> None: ...
     def merge(self, other: Histogram) -> None:
@@ -196,8 +196,8 @@ class QuantileSample:
 class SortedSample:
     """The finite values of a numeric column, sorted once for any number of comparisons; it does not change.
 
-    float32 and what it holds exactly (bool, int8, int16, uint8, uint16, float16) is kept as float32, int64 and uint64 as
-    they are, anything else as float64. Missing and infinite values are counted and left out.
+    float32 and what it holds exactly (bool, int8, int16, uint8, uint16, float16) is kept as float32, int64 and uint64
+    as they are, anything else as float64. Missing and infinite values are counted and left out.
     """
 
     def __init__(self, table: ArrowTable, column: int) -> None:
@@ -258,7 +258,7 @@ class Categories:
 
 @final
 class CategoryCounts:
-    """Counts of a string, integer or boolean column over given categories, and a sample of keys that are none of them."""
+    """Counts of strings, integers or booleans over given categories, and a sample of keys that are none of them."""
 
     def __init__(self, categories: Categories) -> None: ...
     def update(self, table: ArrowTable, column: int) -> None: ...
