@@ -163,7 +163,8 @@ class Sample {
                    [](const Entry& entry) { return rank_of(entry.value); });
     sort_words(ranks);
     std::vector<double> values(ranks.size());
-    std::transform(ranks.begin(), ranks.end(), values.begin(), value_of<double>);
+    std::transform(ranks.begin(), ranks.end(), values.begin(),
+                   [](std::uint64_t rank) { return value_of<double>(rank); });
     return values;
   }
 
