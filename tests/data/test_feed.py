@@ -103,7 +103,7 @@ def test_a_closed_feed_gives_no_batches_and_takes_none_away() -> None:
         ({"full": -1}, "expected positions of 0 to 2"),
         ({"tail": (96, 17)}, "a tail of no more rows than a batch"),
     ],
-    ids=str,
+    ids=lambda part: part if isinstance(part, str) else " and ".join(part),
 )
 def test_a_feed_refuses_what_does_not_fit(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
