@@ -118,7 +118,7 @@ inline void run_statistics(const Blocks& blocks) {
   quantiles::Sample sample(quantiles::checked_capacity(16), 1);
   quantiles::update(sample, blocks, 0);
   check(sample.count() == counted.count);
-  static const auto kIndex = std::make_shared<const histogram::Index>(histogram::checked({-1.0, 0.0, 1.0, 64.0}));
+  static const auto kIndex = std::make_shared<const histogram::Index>(std::vector<double>{-1.0, 0.0, 1.0, 64.0});
   histogram::Histogram histogram(kIndex);
   histogram::update(histogram, blocks);
   std::int64_t rows = 0;

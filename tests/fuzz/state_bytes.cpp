@@ -19,6 +19,7 @@
 #include "kernels/key_counts.hpp"
 #include "kernels/moments.hpp"
 #include "kernels/quantiles.hpp"
+#include "kernels/table_counts.hpp"
 
 namespace mlrt::fuzz {
 namespace {
@@ -26,6 +27,7 @@ namespace {
 using histogram::Histogram;
 using moments::Moments;
 using quantiles::Sample;
+using table_counts::TableCounts;
 using vocabulary::Counter;
 
 constexpr std::size_t kHeader = 20, kCheck = 4;  // before and behind the body
@@ -55,15 +57,30 @@ Moments make(Bytes& bytes, const Moments*) {
   return state;
 }
 
-Histogram make(Bytes& bytes, const Histogram*) {
-  std::vector<double> edges = doubles(bytes, 1 + few(bytes));
-  for (double& edge : edges)
-    if (!std::isfinite(edge)) edge = 0.0;
+// Some edges of one type that are as the contract says.
+template <class Number>
+std::vector<Number> edges_of(const std::vector<double>& drawn) {
+  std::vector<Number> edges{Number{0}};
+  for (const double value : drawn) {
+    Number edge{};
+    std::memcpy(&edge, &value, sizeof edge);
+    if (std::isfinite(static_cast<double>(edge))) edges.push_back(edge);
+  }
   std::sort(edges.begin(), edges.end());
   edges.erase(std::unique(edges.begin(), edges.end()), edges.end());
-  Histogram state(std::make_shared<const histogram::Index>(histogram::checked(edges)));
+  return edges;
+}
+
+Histogram make(Bytes& bytes, const Histogram*) {
+  const std::vector<double> drawn = doubles(bytes, few(bytes));
+  const std::int64_t kind = bytes.number(3);
+  histogram::Edges edges = edges_of<double>(drawn);
+  if (kind == 1) edges = edges_of<std::int64_t>(drawn);
+  if (kind == 2) edges = edges_of<std::uint64_t>(drawn);
+  Histogram state(std::make_shared<const histogram::Index>(std::move(edges)));
   const std::vector<double> values = doubles(bytes, few(bytes));
-  histogram::add_block(state, histogram::select(active_isa()), values.data(), static_cast<std::int64_t>(values.size()));
+  const Block block{values.data(), static_cast<std::int64_t>(values.size())};
+  histogram::add_block(state, histogram::select(active_isa()), block);
   return state;
 }
 
@@ -74,28 +91,62 @@ Sample make(Bytes& bytes, const Sample*) {
   return state;
 }
 
-Counter make(Bytes& bytes, const Counter*) {
-  static const Field kField{.name = "x", .format = "", .elements = {}};
+// A column of integers or strings, with the arrays that it lies in.
+struct Keys {
+  std::vector<double> numbers;
   std::vector<std::int32_t> offsets{0};
   std::string text;
-  const std::vector<double> keys = doubles(bytes, few(bytes));
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    for (std::int64_t left = bytes.number(24); left > 0; --left) text.push_back(static_cast<char>(bytes.byte()));
-    offsets.push_back(static_cast<std::int32_t>(text.size()));
+  Column column;
+
+  explicit Keys(Bytes& bytes) : numbers(doubles(bytes, few(bytes))) {
+    static const Field kField{.name = "x", .format = "", .elements = {}};
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      for (std::int64_t left = bytes.number(24); left > 0; --left) text.push_back(static_cast<char>(bytes.byte()));
+      offsets.push_back(static_cast<std::int32_t>(text.size()));
+    }
+    const bool is_text = bytes.number(2) == 1;
+    column = {.field = &kField, .rows = static_cast<std::int64_t>(numbers.size())};
+    column.type = is_text ? Type::utf8 : Type::int64;
+    column.layout = is_text ? Layout::offsets32 : Layout::fixed;
+    column.values = is_text ? static_cast<const void*>(offsets.data()) : numbers.data();
+    column.bytes = text.data();
   }
-  Column column{.field = &kField, .rows = static_cast<std::int64_t>(keys.size())};
-  const bool is_text = bytes.number(2) == 1;
-  column.type = is_text ? Type::utf8 : Type::int64;
-  column.layout = is_text ? Layout::offsets32 : Layout::fixed;
-  column.values = is_text ? static_cast<const void*>(offsets.data()) : keys.data();
-  column.bytes = text.data();
+  Keys(const Keys&) = delete;
+  Keys& operator=(const Keys&) = delete;
+};
+
+Counter make(Bytes& bytes, const Counter*) {
+  const Keys keys(bytes);
   Counter state;
-  state.count(column, 0, column.rows);
+  state.count(keys.column, 0, keys.column.rows);
+  return state;
+}
+
+// A column of numbers and one of keys, over the reference {"a", "to"} or {-1, 0, 7}.
+TableCounts make(Bytes& bytes, const TableCounts*) {
+  const Keys keys(bytes);
+  category_counts::Keys reference;
+  reference.kind = keys.column.type == Type::utf8 ? vocabulary::Kind::utf8 : vocabulary::Kind::int64;
+  if (keys.column.type == Type::utf8) {
+    reference.add({"a", 1, 1});
+    reference.add({"to", 2, 2});
+  } else {
+    reference.integers = {-1, 0, 7};
+  }
+  table_counts::CategoryCounts counts(std::make_shared<const category_counts::Categories>(reference));
+  counts.count(keys.column, 0, keys.column.rows);
+  const std::vector<double> values = doubles(bytes, few(bytes));
+  const table_counts::Runs runs(active_isa());
+  table_counts::NumericCounts numbers(make(bytes, static_cast<const Histogram*>(nullptr)).index);
+  numeric_counts::add_block(numbers, runs, {values.data(), static_cast<std::int64_t>(values.size())});
+  TableCounts state;
+  state.columns.emplace_back(std::move(numbers));
+  state.columns.emplace_back(std::move(counts));
   return state;
 }
 
 void use(const Moments& state) {
-  check(state.count == 0 || state.minimum <= state.maximum);
+  check(state.count == 0 || !(state.maximum < state.minimum));
 }
 void use(const Histogram& state) {
   check(state.counts.size() == state.index->slots() + 3);
@@ -109,6 +160,11 @@ void use(const Counter& state) {
   check(texts.offsets.back() == static_cast<std::int64_t>(texts.bytes.size()));
   const auto integers = state.integer_entries();
   check(std::is_sorted(integers.counts.rbegin(), integers.counts.rend()));
+}
+void use(const TableCounts& state) {
+  for (const table_counts::ColumnCounts& column : state.columns)
+    if (const auto* const categories = std::get_if<table_counts::CategoryCounts>(&column))
+      check(categories->unseen() > 0 || categories->sample().entries().empty());
 }
 
 template <class State>
@@ -167,7 +223,7 @@ void run_any(const std::uint8_t* data, std::size_t size) {
   constexpr std::size_t kChoices = 2;
   const std::string_view rest(reinterpret_cast<const char*>(data) + std::min(size, kChoices),
                               size - std::min(size, kChoices));
-  switch (bytes.number(4)) {
+  switch (bytes.number(5)) {
     case 0:
       run<Moments>(bytes, rest);
       break;
@@ -176,6 +232,9 @@ void run_any(const std::uint8_t* data, std::size_t size) {
       break;
     case 2:
       run<Sample>(bytes, rest);
+      break;
+    case 3:
+      run<TableCounts>(bytes, rest);
       break;
     default:
       run<Counter>(bytes, rest);

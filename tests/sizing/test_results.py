@@ -67,7 +67,7 @@ def test_every_benchmark_script_belongs_to_one_group(repository: Path) -> None:
     runner = script(repository, "run")
     groups = ("kernels", *runner._OWN_GROUPS)
     assert sorted(path for group in groups for path in runner.scripts(group)) == runner.scripts("all")
-    assert [path.stem for path in runner.scripts("drift")] == ["bench_drift", "bench_drift_evidently"]
+    assert "bench_drift_report" in {path.stem for path in runner.scripts("drift")}
 
 
 def test_a_quick_benchmark_prints_its_table_and_writes_no_record(
