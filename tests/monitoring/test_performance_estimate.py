@@ -12,9 +12,9 @@ from sklearn import metrics as oracle
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from mlops_runtime.core.errors import EmptyInputError, SchemaError
+from mlops_runtime.core.errors import EmptyInputError, SchemaError, ShapeError
 from mlops_runtime.monitoring.performance.estimate import ConfidenceEstimator, LossEstimator, fit_calibrator
-from mlops_runtime.monitoring.performance.estimate.outcomes import Outcomes
+from mlops_runtime.monitoring.performance.estimate.expected import expected_binary, expected_multiclass
 from mlops_runtime.monitoring.performance.measure import measure_rows
 from mlops_runtime.monitoring.performance.measured import Measured
 from mlops_runtime.monitoring.performance.scoring import ScoredRows, Scoring
@@ -71,10 +71,38 @@ def test_the_metrics_of_drifted_rows_lie_within_the_estimates(method: str, soak_
         estimator = ConfidenceEstimator.fit(*overconfident(4_000, generator), method=method)
         score, outcome = overconfident(1_000, generator, shift=0.8)
         truth = named(measure_rows(ScoredRows(score[:, None], outcome), Scoring("binary")))
-        for each in estimator.estimate(score, seed=seed):
+        for each in estimator.estimate(score):
             hits[each.metric] += each.low <= truth[each.metric].value <= each.high
     assert min(hits.values()) / draws >= 0.85  # 95 % less the noise of 40 draws
     assert sum(hits.values()) / draws / len(hits) >= 0.91
+
+
+def three_classes(n: int, generator: np.random.Generator, *, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of three classes, surer than they should be."""
+    logits = generator.normal([0.0, shift, -0.5], 1.0, (n, 3))
+    chances, scores = (np.exp(by * logits) / np.exp(by * logits).sum(axis=1, keepdims=True) for by in (1.0, 1.7))
+    outcome = (generator.random((n, 1)) > np.cumsum(chances, axis=1)).sum(axis=1)
+    return scores, np.minimum(outcome, 2).astype(np.float64)
+
+
+def test_the_metrics_of_several_classes_lie_within_the_estimates(soak_factor: int) -> None:
+    hits, draws = dict.fromkeys(("auc", "log_loss", "accuracy", "macro_f1"), 0), 40 * soak_factor
+    for seed in range(draws):
+        generator = np.random.default_rng(seed)
+        estimator = ConfidenceEstimator.fit(*three_classes(4_000, generator), method="beta")
+        scores, outcome = three_classes(1_000, generator, shift=0.5)
+        truth = named(measure_rows(ScoredRows(scores, outcome), Scoring("multiclass", ("a", "b", "c"))))
+        for each in estimator.estimate(scores):
+            hits[each.metric] += each.low <= truth[each.metric].value <= each.high
+    assert min(hits.values()) / draws >= 0.85
+
+
+def test_scores_of_other_classes_are_refused() -> None:
+    estimator = ConfidenceEstimator.fit(*three_classes(300, np.random.default_rng(0)))
+    with pytest.raises(ShapeError, match=r"scores of 3 classes, got float64\[5\]"):
+        estimator.estimate(np.zeros(5))
+    with pytest.raises(ShapeError, match=r"three or more, got float64\[5, 2\]"):
+        estimator.estimate(np.zeros((5, 2)))
 
 
 def test_the_census_is_estimated_closely_on_rows_that_were_held_out(shared_data: Path) -> None:
@@ -95,14 +123,14 @@ def test_the_census_is_estimated_closely_on_rows_that_were_held_out(shared_data:
 
 def test_the_expected_auc_is_the_mean_of_the_aucs_of_all_outcomes() -> None:
     score = np.array([0.2, 0.5, 0.5, 0.8])
-    estimator = ConfidenceEstimator(0.5, lambda given: given, (lambda given: given,))
     weighted = pairs = 0.0
     for i in range(4):
         for j in set(range(4)) - {i}:
             weight = score[i] * (1 - score[j])
             pairs += weight
             weighted += weight * (float(score[i] > score[j]) + 0.5 * float(score[i] == score[j]))
-    assert named(estimator.estimate(score))["auc"].value == pytest.approx(weighted / pairs)
+    expected = {each.metric: each for each in expected_binary(score, score, np.ones(4), 0.5)}
+    assert expected["auc"].value == pytest.approx(weighted / pairs)
 
 
 def test_known_outcomes_are_measured_as_everywhere() -> None:
@@ -110,8 +138,43 @@ def test_known_outcomes_are_measured_as_everywhere() -> None:
     score, outcome = overconfident(500, generator)
     score = np.round(score, 1)  # ties, and scores of 0 and 1
     expected = named(measure_rows(ScoredRows(score[:, None], outcome), Scoring("binary", threshold=0.4)))
-    for metric, value in Outcomes(score, 0.4).measure(outcome).items():
-        assert value == pytest.approx(expected[metric].value, rel=1e-12), metric
+    for each in expected_binary(score, outcome, np.ones(500), 0.4):
+        assert each.value == pytest.approx(expected[each.metric].value, rel=1e-12), each.metric
+
+
+def test_known_classes_are_measured_as_everywhere() -> None:
+    scores, outcome = three_classes(500, np.random.default_rng(6))
+    expected = named(measure_rows(ScoredRows(scores, outcome), Scoring("multiclass", ("a", "b", "c"))))
+    for each in expected_multiclass(scores, np.eye(3)[outcome.astype(int)], np.ones(500)):
+        assert each.value == pytest.approx(expected[each.metric].value, rel=1e-12), each.metric
+
+
+def test_a_gradient_says_by_how_much_a_metric_grows() -> None:
+    generator = np.random.default_rng(9)
+    score, chance, weight = np.round(generator.random(40), 1), generator.random(40), np.ones(40)
+    before = list(expected_binary(score, chance, weight, 0.5))
+    scores = generator.dirichlet(np.ones(3), 40)
+    chances = generator.dirichlet(np.ones(3), 40)
+    before_of_three = list(expected_multiclass(scores, chances, weight))
+    for row in (0, 17, 39):
+        step = np.where(np.arange(40) == row, 1e-6, 0.0)
+        for one, more in zip(before, expected_binary(score, chance + step, weight, 0.5), strict=True):
+            assert (more.value - one.value) / 1e-6 == pytest.approx(one.gradient[row, 0], abs=1e-6), one.metric
+        moved = chances + step[:, None] * np.array([1.0, -1.0, 0.0])
+        for one, more in zip(before_of_three, expected_multiclass(scores, moved, weight), strict=True):
+            slope = one.gradient[row, 0] - one.gradient[row, 1]
+            assert (more.value - one.value) / 1e-6 == pytest.approx(slope, abs=1e-6), one.metric
+
+
+def test_rows_of_one_score_may_be_counted() -> None:
+    generator = np.random.default_rng(2)
+    estimator = ConfidenceEstimator.fit(*overconfident(1_000, generator))
+    score = np.round(overconfident(3_000, generator)[0], 2)
+    values, counts = np.unique(score, return_counts=True)
+    row_by_row = named(estimator.estimate(score))
+    for each in estimator.estimate(np.r_[values, 0.5], weight=np.r_[counts, 0].astype(np.float64)):
+        one = row_by_row[each.metric]
+        assert (each.n, each.value, each.low, each.high) == pytest.approx((one.n, one.value, one.low, one.high))
 
 
 def test_the_expected_confusion_counts_every_row_once() -> None:

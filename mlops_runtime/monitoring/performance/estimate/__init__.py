@@ -2,6 +2,15 @@
 
 from mlops_runtime.monitoring.performance.estimate.calibrators import Calibrator, fit_calibrator
 from mlops_runtime.monitoring.performance.estimate.confidence import ConfidenceEstimator
+from mlops_runtime.monitoring.performance.estimate.document import Estimator, estimator_files, estimator_of
 from mlops_runtime.monitoring.performance.estimate.losses import LossEstimator
 
-__all__ = ["Calibrator", "ConfidenceEstimator", "LossEstimator", "fit_calibrator"]
+__all__ = [
+    "Calibrator",
+    "ConfidenceEstimator",
+    "Estimator",
+    "LossEstimator",
+    "estimator_files",
+    "estimator_of",
+    "fit_calibrator",
+]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlops_runtime.core.errors import SchemaError, problem
+from mlops_runtime.monitoring.multivariate.arrays import array_of, plain
 from mlops_runtime.monitoring.state.table import as_table, kind_of
 
 __all__ = ["Design", "Weights"]
@@ -63,11 +65,41 @@ class Design:
 
     columns: dict[str, F64 | tuple[str, ...]]
 
+    @property
+    def width(self) -> int:
+        """How many slots there are."""
+        return sum(len(cut) + 2 for cut in self.columns.values())
+
     @classmethod
     def fit(cls, data: object) -> Design:
         """Put knots at quantiles and keep the most frequent texts. Raises SchemaError for columns of other kinds."""
         table = as_table(data)
         return cls({name: _cut(table.column(name), name) for name in table.column_names})
+
+    def only(self, names: Collection[str]) -> Design:
+        """Return the design of some of the columns."""
+        return Design({name: cut for name, cut in self.columns.items() if name in names})
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """Return plain values for JSON, in the order of the columns."""
+        return [
+            {"name": name, "texts": list(cut)} if isinstance(cut, tuple) else {"name": name, "knots": plain(cut)}
+            for name, cut in self.columns.items()
+        ]
+
+    @classmethod
+    def from_dict(cls, values: Sequence[Mapping[str, Any]], *, where: str) -> Design:
+        """Read what `to_dict` wrote. Raises SchemaError for other numbers, KeyError and ValueError for less."""
+        columns: dict[str, F64 | tuple[str, ...]] = {}
+        for each in values:
+            if "texts" in each:
+                columns[str(each["name"])] = tuple(str(text) for text in each["texts"])
+                continue
+            knots = array_of(each["knots"], "f8", (None,), where=where)
+            if len(knots) == 0 or not (np.diff(knots) > 0).all():
+                raise ValueError(f"knots of `{each['name']}` that do not ascend")
+            columns[str(each["name"])] = knots
+        return cls(columns)
 
     def weights(self, data: object) -> Weights:
         """Return the weights of each row. Raises SchemaError for a column that is missing or of another kind."""
@@ -83,7 +115,7 @@ class Design:
             slots += [begin + low, begin + high]
             values += [1.0 - share, share]
             begin += len(cut) + 2
-        return Weights(np.stack(slots, axis=1), np.stack(values, axis=1), begin)
+        return Weights(np.stack(slots, axis=1), np.stack(values, axis=1), self.width)
 
 
 def _cut(column: pa.ChunkedArray, name: str) -> F64 | tuple[str, ...]:

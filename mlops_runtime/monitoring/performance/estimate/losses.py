@@ -13,11 +13,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlops_runtime.core.digest import from_hex_float, hex_float
 from mlops_runtime.core.errors import EmptyInputError, problem
+from mlops_runtime.monitoring.multivariate.arrays import array_of, plain
 from mlops_runtime.monitoring.performance.estimate.design import Design, Weights
 from mlops_runtime.monitoring.performance.measured import Z95, Measured
 from mlops_runtime.monitoring.points import Point, Span
@@ -51,10 +54,32 @@ class _Loss:
     row_variance: float
     variance_effects: F64
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; of the covariance, which is symmetric, the lower half in float32."""
+        half = self.covariance[_lower(len(self.effects))].astype(np.float32)
+        return {
+            "numbers": [hex_float(each) for each in (self.level, self.level_variance, self.row_variance)],
+            "effects": plain(self.effects),
+            "variance_effects": plain(self.variance_effects),
+            "covariance": plain(half),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], *, width: int, where: str) -> _Loss:
+        """Read what `to_dict` wrote. Raises SchemaError for other numbers, KeyError and ValueError for less."""
+        level, level_variance, row_variance = (from_hex_float(each) for each in values["numbers"])
+        if not 0.0 <= min(level, level_variance, row_variance) <= max(level, level_variance, row_variance) < math.inf:
+            raise ValueError("a loss or a variance that is negative or infinite")
+        half = array_of(values["covariance"], "f4", (width * (width + 1) // 2,), where=where)
+        effects, of_variance = (
+            array_of(values[name], "f8", (width,), where=where) for name in ("effects", "variance_effects")
+        )
+        return cls(level, level_variance, effects, _mirrored(half), row_variance, of_variance)
+
     def mean(self, shift: F64, rows: int) -> tuple[float, float]:
         """Return the mean loss of rows whose mean weights have so shifted, and its standard deviation."""
         of_a_row = max(self.row_variance + float(self.variance_effects @ shift), _LEAST_VARIANCE * self.row_variance)
-        variance = of_a_row / rows + self.level_variance + float(shift @ self.covariance @ shift)
+        variance = of_a_row / rows + self.level_variance + max(0.0, float(shift @ self.covariance @ shift))
         return max(0.0, self.level + float(self.effects @ shift)), math.sqrt(variance)
 
 
@@ -68,18 +93,19 @@ class LossEstimator:
     squared: _Loss
 
     @classmethod
-    def fit(cls, inputs: object, error: F64) -> LossEstimator:
+    def fit(cls, inputs: object, error: F64, *, most_columns: int = 12) -> LossEstimator:
         """Fit on labelled rows.
 
         inputs: an Arrow-able table of numbers and texts: features, and the prediction itself. error: float64[n],
-        prediction - outcome. Raises EmptyInputError for fewer than 100 rows, SchemaError for columns of other kinds.
+        prediction - outcome. most_columns: keep so many, those that alone tell most of the error's size; what is kept
+        grows with their square. Raises EmptyInputError for fewer than 100 rows, SchemaError for columns of other kinds.
         """
         if len(error) < _MINIMUM_ROWS:
             expected, got = f"{_MINIMUM_ROWS} rows or more", str(len(error))
             raise EmptyInputError(
                 problem(expected=expected, got=got, where="LossEstimator.fit", next_step="add labelled rows")
             )
-        design = Design.fit(inputs)
+        design = _telling(Design.fit(inputs), inputs, np.abs(error), most_columns)
         weights = design.weights(inputs)
         means = weights.sums(np.ones(weights.rows)) / weights.rows
         ridge = _RIDGE * np.eye(weights.width)
@@ -107,10 +133,43 @@ class LossEstimator:
         root = math.sqrt(square)
         return [Measured("rmse", root, rows, root / factor, root * factor), mae]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "columns": self.design.to_dict(),
+            "reference_means": plain(self.reference_means),
+            "absolute": self.absolute.to_dict(),
+            "squared": self.squared.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], *, where: str) -> LossEstimator:
+        """Read what `to_dict` wrote. Raises SchemaError for other numbers, KeyError and ValueError for less."""
+        design = Design.from_dict(values["columns"], where=where)
+        width = design.width
+        means = array_of(values["reference_means"], "f8", (width,), where=where)
+        absolute, squared = (
+            _Loss.from_dict(values[name], width=width, where=where) for name in ("absolute", "squared")
+        )
+        return cls(design, means, absolute, squared)
+
     def points(self, inputs: object, span: Span, labels: Mapping[str, str] | None = None) -> list[Point]:
         """Return the estimates as points under the label `estimated`."""
         named = {**(labels or {}), "estimated": "losses"}
         return [each.point(span, named) for each in self.estimate(inputs)]
+
+
+def _telling(design: Design, inputs: object, size: F64, most: int) -> Design:
+    """Keep the columns between whose slots the size of errors differs most."""
+
+    def told(name: str) -> float:
+        weights = design.only([name]).weights(inputs)
+        sums = weights.sums(size - size.mean())
+        return float((sums**2 / (weights.sums(np.ones(weights.rows)) + _RIDGE)).sum())
+
+    if len(design.columns) <= most:
+        return design
+    return design.only(sorted(design.columns, key=told, reverse=True)[:most])
 
 
 def _fit(weights: Weights, means: F64, inverse: F64, loss: F64) -> _Loss:
@@ -118,9 +177,21 @@ def _fit(weights: Weights, means: F64, inverse: F64, loss: F64) -> _Loss:
     effects = inverse @ weights.sums(loss - level)
     squares = (loss - level - weights.effects(effects) + float(means @ effects)) ** 2
     variance = float(squares.mean())
-    covariance = inverse @ _spread(weights, means, squares) @ inverse
+    covariance = _mirrored((inverse @ _spread(weights, means, squares) @ inverse)[_lower(len(inverse))])
     variance_effects = inverse @ weights.sums(squares - variance)
     return _Loss(level, variance / len(loss), effects, covariance, variance, variance_effects)
+
+
+def _lower(width: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    return np.tril_indices(width)
+
+
+def _mirrored(half: NDArray[np.floating]) -> F64:
+    """Return the symmetric matrix of a lower half, rounded to float32 as it is stored."""
+    width = math.isqrt(2 * len(half))
+    whole = np.zeros((width, width))
+    whole[_lower(width)] = half.astype(np.float32)
+    return whole + np.tril(whole, -1).T
 
 
 def _spread(weights: Weights, means: F64, of: F64) -> F64:
