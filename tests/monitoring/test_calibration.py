@@ -76,7 +76,7 @@ def test_p_values_of_numbers_reject_at_their_level(draw: Draw, rows: int, soak_f
     found = null_p_values(draw, rows, references=soak_factor, windows=8)
     # What takes few values comes in steps, which an exact p-value may only round up: no lower limit there.
     fine = draw is continuous and rows > 30
-    for name in ("ks", "chi_square", "cliffs_delta"):
+    for name in ("ks", "cramer_von_mises", "chi_square", "cliffs_delta"):
         assert_rejects_as_promised(found[name], low=fine)
 
 
@@ -84,7 +84,7 @@ def test_p_values_of_numbers_reject_at_their_level(draw: Draw, rows: int, soak_f
 def test_p_values_of_a_million_rows_reject_at_their_level(draw: Draw, soak_factor: int) -> None:
     # The reference's own error is most of the noise here, so every draw has a reference of its own.
     found = null_p_values(draw, 1_000_000, references=max(1, 8 * soak_factor // 5), windows=1)
-    for name in ("ks", "chi_square", "cliffs_delta"):
+    for name in ("ks", "cramer_von_mises", "chi_square", "cliffs_delta"):
         assert_rejects_as_promised(found[name], low=draw is continuous)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mlops_runtime.monitoring.state.edges import holds_several, interpolated_cdf, quantile
 from mlops_runtime.monitoring.state.summary import NumericSummary
+from mlops_runtime.monitoring.statistics.cvm_null import cramer_von_mises_p
 from mlops_runtime.monitoring.statistics.ks_null import ks_p
 from mlops_runtime.monitoring.statistics.result import Statistic
 
@@ -46,7 +47,8 @@ def cramer_von_mises(edges: Edges, reference: I64, current: I64) -> Statistic:
 
     The value takes both functions as linear inside bins, and as steps in bins that hold a single value; the limits
     hold whatever they do there. Times n m / (n + m) it is the statistic T of scipy's `cramervonmises_2samp`, for rows
-    without ties. Source: Anderson, Annals Math. Stat. 33 (1962).
+    without ties. The p-value is that of the gaps at the edges under their own null distribution (`cvm_null`).
+    Source: Anderson, Annals Math. Stat. 33 (1962).
     """
     n, m = int(reference.sum()), int(current.sum())
     weights = (reference + current) / (n + m)
@@ -58,7 +60,8 @@ def cramer_von_mises(edges: Edges, reference: I64, current: I64) -> Statistic:
     value = float(np.sum(weights * inner))
     low, high = float(np.sum(weights * least**2)), float(np.sum(weights * highest**2))
     null = (1.0 / n + 1.0 / m) / 6.0
-    return Statistic("cramer_von_mises", "linear in bins", value, min(low, value), high, "certified", n, m, null)
+    low, p_value = min(low, value), cramer_von_mises_p(reference, current)
+    return Statistic("cramer_von_mises", "linear in bins", value, low, high, "certified", n, m, null, p_value)
 
 
 def wasserstein(reference: NumericSummary, current: NumericSummary) -> Statistic | None:

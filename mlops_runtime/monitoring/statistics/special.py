@@ -43,15 +43,16 @@ def kolmogorov_tail(x: float) -> float:
     return 2.0 * sum((-1.0) ** (k - 1) * math.exp(-2.0 * k * k * x * x) for k in range(1, 8))
 
 
-def chi2_tail(x: float, degrees: int) -> float:
+def chi2_tail(x: float, degrees: float) -> float:
     """P(X > x) of the chi-square distribution: the regularised upper incomplete gamma function Q(degrees/2, x/2).
 
+    degrees: above 0, whole or not; 1.0 without any.
     Source: Abramowitz & Stegun 6.5.29 (series) and 6.5.31 (continued fraction, by Lentz's method).
 
     >>> round(chi2_tail(3.841458820694124, 1), 12)
     0.05
     """
-    if degrees < 1 or x <= 0.0:
+    if degrees <= 0.0 or x <= 0.0:
         return 1.0
     a, half = degrees / 2.0, x / 2.0
     scale = math.exp(-half + a * math.log(half) - math.lgamma(a))
