@@ -43,7 +43,8 @@ def report(
 ) -> int:
     """Compare the windows of a store with the baseline they were counted over: together, one by one, by segment.
 
-    The store may be written meanwhile, by `mlrt monitor update` or by servers.
+    The store may be written meanwhile, by `mlrt monitor update` or by servers. Verdicts are sequential, from the first
+    window of the report on: look as often as you like, at the same --since.
     """
     from mlops_runtime.monitoring.windows import WindowStore
 
@@ -58,6 +59,7 @@ def report(
 def _timeline(store: WindowStore, windows: Sequence[Window], path: str | None) -> Timeline:
     """Report on the windows of one baseline, and say how many are of others."""
     from mlops_runtime.cli.reference import require_stored
+    from mlops_runtime.monitoring.report.looks import judged_in_sequence
     from mlops_runtime.monitoring.report.timeline import build_timeline
 
     digests = list(dict.fromkeys(window.baseline for window in reversed(windows)))
@@ -70,7 +72,8 @@ def _timeline(store: WindowStore, windows: Sequence[Window], path: str | None) -
     chosen = [window for window in windows if window.baseline == digests[0]]
     others = len(windows) - len(chosen)
     notes = [f"{others:,} windows were counted over another baseline: left out"] if others else []
-    return build_timeline(chosen, store.baseline(digests[0]), notes=notes)
+    over = store.baseline(digests[0])
+    return judged_in_sequence(build_timeline(chosen, over, notes=notes), chosen, over)
 
 
 def _is_of(baseline: Baseline, given: Baseline) -> bool:

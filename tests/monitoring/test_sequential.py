@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import json
 import math
+import operator
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -147,6 +152,106 @@ def test_state_of_another_reference_is_refused() -> None:
     state["columns"]["x"]["total"] = [0]
     with pytest.raises(SchemaError, match="cells"):
         SequentialVerdict.from_dict(state, stream.baseline.columns)
+
+
+NEVER = (None, True, -1, 1.5, math.nan, 1 << 70, "", "x", [], [-1], [None], {}, {"0": 1}, {"-1": []}, {"1e3": []})
+
+
+def paths(document: object, at: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    yield at
+    inner = (
+        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+    )
+    for key, value in inner:
+        yield from paths(value, (*at, key))
+
+
+def replaced(document: Any, path: tuple[str | int, ...], value: object) -> Any:
+    if not path:
+        return value
+    changed = copy.deepcopy(document)
+    holder = functools.reduce(operator.getitem, path[:-1], changed)
+    if value is KeyError:
+        del holder[path[-1]]
+    else:
+        holder[path[-1]] = value
+    return changed
+
+
+def test_a_document_changed_anywhere_is_read_as_itself_or_refused_in_one_way() -> None:
+    stream = Stream(10, reference_rows=1000)
+    verdict = SequentialVerdict(stream.baseline.columns)
+    for _ in range(6):
+        verdict.update(stream.window(50))
+    whole = json.loads(json.dumps(verdict.to_dict()))
+    refusals = []
+    for path in paths(whole):
+        for value in (*NEVER, *((KeyError,) if path else ())):
+            changed = replaced(whole, path, value)
+            try:
+                read = SequentialVerdict.from_dict(changed, stream.baseline.columns)
+            except SchemaError as error:
+                refusals.append(str(error))
+            else:
+                assert read.to_dict() == changed
+                read.update(stream.window(50))
+    assert len(refusals) > 500
+    assert all("start afresh" in one and len(one) < 600 for one in refusals)
+
+
+def test_an_alarm_ends_with_the_drift_and_the_next_drift_is_found_again() -> None:
+    stream = Stream(11)
+    verdict = SequentialVerdict(stream.baseline.columns)
+    course = [0.0] * 20 + [1.0] * 10 + [0.0] * 20 + [1.0] * 5
+    drifted = [verdict.update(stream.window(200, shift))["x"].drifted for shift in course]
+    assert not any(drifted[:20])
+    assert all(drifted[22:30])
+    assert not any(drifted[33:50])
+    assert all(drifted[52:])
+
+
+def test_a_running_window_may_be_looked_at_after_every_row_and_is_not_remembered() -> None:
+    stream = Stream(12)
+    looked, blind = (SequentialVerdict(stream.baseline.columns) for _ in range(2))
+    for shift in (0.0, 0.0, 1.0):
+        window = stream.window(400, shift)
+        for share in (0.0, 0.01, 0.1, 0.5):
+            part = replace(window["x"], counts=(window["x"].counts * share).astype(np.int64))
+            looked.verdicts({"x": replace(part, rows=int(part.counts.sum()))})
+        assert looked.verdicts(window) == blind.update(window)
+        looked.update(window)
+    assert looked.to_dict() == blind.to_dict()
+
+
+def test_looking_after_every_tenth_row_keeps_the_level(soak_factor: int) -> None:
+    """Windows of 200 rows, twenty looks while each is counted: the supremum over all of them."""
+    runs, alarms = 5 * soak_factor, 0
+    for run in range(runs):
+        stream = Stream(1000 + run, reference_rows=2000)
+        verdict, highest = SequentialVerdict(stream.baseline.columns), 0.0
+        for _ in range(20):
+            so_far = np.zeros_like(stream.column.counts)
+            for _ in range(20):
+                so_far = so_far + stream.window(10)["x"].counts
+                window = {"x": replace(stream.column, rows=int(so_far.sum()), counts=so_far)}
+                highest = max(highest, verdict.verdicts(window)["x"].log_e)
+            verdict.update(window)
+        alarms += highest >= math.log(20.0)
+    assert alarms <= 0.06 * runs
+
+
+def test_a_column_that_counts_none_of_a_windows_rows_has_drifted_until_it_is_back() -> None:
+    baseline = Baseline.fit(pa.table({"x": np.arange(500.0) % 7, "y": np.arange(500.0) % 5}))
+    verdict = SequentialVerdict(baseline.columns)
+    verdict.update(
+        Monitor(baseline).update(pa.table({"x": np.arange(100.0) % 7, "y": np.arange(100.0) % 5})).summaries()
+    )
+    gone = verdict.update(Monitor(baseline).update(pa.table({"x": np.arange(100.0) % 7})).summaries())["y"]
+    assert (gone.drifted, gone.reason) == (True, "absent from the current data")
+    nothing = verdict.verdicts(Monitor(baseline).summaries())
+    assert not any(one.drifted for one in nothing.values())
+    back = Monitor(baseline).update(pa.table({"x": np.arange(100.0) % 7, "y": np.arange(100.0) % 5})).summaries()
+    assert not verdict.update(back)["y"].drifted
 
 
 def test_a_level_that_is_none_is_refused() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from mlops_runtime.monitoring.report.evidence import BinShares, moved_bins
 from mlops_runtime.monitoring.state.summary import ColumnSummary, NumericSummary
@@ -128,11 +128,16 @@ class DatasetDrift:
 
 @dataclass(frozen=True, slots=True)
 class DriftReport:
-    """What a comparison found; columns are sorted by severity, drifted ones first."""
+    """What a comparison found; columns are sorted by severity, drifted ones first.
+
+    verdict: what holds the level of the verdicts: "one look" at these data, or "sequential", any number of looks while
+    they come (`report/verdicts.py`).
+    """
 
     dataset: DatasetDrift
     columns: tuple[ColumnDrift, ...]
     notes: tuple[str, ...] = ()
+    verdict: Literal["one look", "sequential"] = "one look"
 
     def column(self, name: str) -> ColumnDrift:
         """Return one column. Raises KeyError when it is not in the report."""
@@ -147,9 +152,10 @@ class DriftReport:
         return tuple(column.name for column in self.columns if column.drifted)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the stable schema: `columns.<name>.…`, `dataset.…`, `notes`."""
+        """Return the stable schema: `columns.<name>.…`, `dataset.…`, `notes`, `verdict`."""
         columns = {column.name: column.to_dict() for column in self.columns}
-        return {"columns": columns, "dataset": asdict(self.dataset), "notes": list(self.notes)}
+        dataset = asdict(self.dataset)
+        return {"columns": columns, "dataset": dataset, "notes": list(self.notes), "verdict": self.verdict}
 
 
 def build_report(

@@ -21,56 +21,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
-from mlops_runtime.core.errors import ConfigError, SchemaError, problem
+from mlops_runtime.core.errors import ConfigError, problem
 from mlops_runtime.monitoring.points import Point, Span
 from mlops_runtime.monitoring.state.summary import ColumnSummary
-from mlops_runtime.monitoring.statistics.cells import Cells
-from mlops_runtime.monitoring.statistics.distances import psi, total_variation
-from mlops_runtime.monitoring.statistics.effects import DISTANCE_FLOOR, Effect, share_effect, shift_effect
-from mlops_runtime.monitoring.statistics.special import log_gamma
+from mlops_runtime.monitoring.statistics.sequential_state import field_of, refuse
+from mlops_runtime.monitoring.statistics.watched_column import SequentialColumn, WatchedColumn
 
 __all__ = ["SequentialColumn", "SequentialVerdict", "sequential_points"]
 
-F64 = NDArray[np.float64]
-I64 = NDArray[np.int64]
-
-_CONCENTRATIONS = np.array([8.0, 32.0, 128.0, 512.0])
-_KEPT_STARTS = 4
-# What a cell that is empty in the reference counts as. With half a row (Jeffreys) the bet would win merely because a
-# column that never misses a value goes on missing none; this small, only what does turn up counts.
-_UNSEEN = 1e-3
-
-
-@dataclass(frozen=True, slots=True)
-class SequentialColumn:
-    """What is known of one column after the latest window.
-
-    log_e: natural logarithm of its e-value; 3 (e-value 20) is what one column alone needs at a level of 5 %. since: the
-    window, from 1, from which on the evidence is strongest; rows: how many have come since then. effect: the
-    strongest change over those rows, as multiples of its floor in `strength`.
-    """
-
-    drifted: bool
-    log_e: float
-    since: int
-    rows: int
-    effect: float
-    effect_name: str
-    strength: float
-    reason: str
+_FORMAT = 1
 
 
 class SequentialVerdict:
     """Judges columns after every window, at a level that holds over all looks together.
 
-    reference: the baseline's columns. Windows must be disjoint and come in order; a column may be absent from one.
-    After an alarm was dealt with, start afresh: what was counted since is then the past again.
+    reference: the baseline's columns. Windows must be disjoint and come in order; a column may be absent from one, and
+    one that counts none of a window's rows has drifted. An alarm lasts as long as the last 300 rows show it; then the
+    column starts afresh: the reference alone is its past again.
 
     >>> import pyarrow as pa
     >>> from mlops_runtime.monitoring import Baseline, Monitor
@@ -90,36 +59,56 @@ class SequentialVerdict:
                 problem(expected="0 < level < 1", got=str(level), where="SequentialVerdict", next_step="0.05 is usual")
             )
         self._level = level
-        self._columns = {name: _Watched(Cells.of(summary)) for name, summary in reference.items()}
+        self._columns = {name: WatchedColumn(summary) for name, summary in reference.items()}
 
     def update(self, window: Mapping[str, ColumnSummary]) -> dict[str, SequentialColumn]:
         """Count a window's columns and return the verdict on every column of the reference."""
+        self._columns = self._with_window(window)
+        found = self._judged(self._columns)
         for name, column in self._columns.items():
-            if name in window:
-                column.add(window[name])
-        return self.verdicts()
+            column.settle(found[name])
+        return found
 
-    def verdicts(self) -> dict[str, SequentialColumn]:
-        """Return the verdict on every column as of now."""
-        found = {name: column.evidence() for name, column in self._columns.items()}
+    def verdicts(self, running: Mapping[str, ColumnSummary] | None = None) -> dict[str, SequentialColumn]:
+        """Return the verdict on every column as of now.
+
+        running: what the window that is not over has counted so far. It is judged as a window and not remembered: look
+        at it as often as you like, and `update` with all of it in the end.
+        """
+        return self._judged(self._columns if running is None else self._with_window(running))
+
+    def _with_window(self, window: Mapping[str, ColumnSummary]) -> dict[str, WatchedColumn]:
+        rows = max((summary.rows for summary in window.values()), default=0)
+        return {
+            name: column.with_window(window[name], rows=rows) if name in window else column
+            for name, column in self._columns.items()
+        }
+
+    def _judged(self, columns: Mapping[str, WatchedColumn]) -> dict[str, SequentialColumn]:
+        found = {name: column.evidence() for name, column in columns.items()}
         limit = _e_benjamini_hochberg([one.log_e for one in found.values()], self._level)
-        return {name: self._columns[name].judge(one, limit) for name, one in found.items()}
+        return {name: columns[name].judge(one, limit) for name, one in found.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was counted, as plain values; the reference is not in it."""
-        return {"level": self._level, "columns": {name: one.to_dict() for name, one in self._columns.items()}}
+        columns = {name: one.to_dict() for name, one in self._columns.items()}
+        return {"format": _FORMAT, "level": self._level, "columns": columns}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], reference: Mapping[str, ColumnSummary]) -> Self:
-        """Read what `to_dict` wrote. Raises SchemaError when it is of another reference."""
-        verdict = cls(reference, level=float(values["level"]))
-        if values["columns"].keys() != verdict._columns.keys():
-            got = ", ".join(values["columns"])
-            raise SchemaError(
-                problem(expected=f"columns {', '.join(reference)}", got=got, where="sequential state", next_step=_REFIT)
-            )
+    def from_dict(cls, values: object, reference: Mapping[str, ColumnSummary]) -> Self:
+        """Read what `to_dict` wrote. Raises SchemaError for anything else, and when it is of another reference."""
+        where = "sequential state"
+        if (version := field_of(values, "format", int, where)) != _FORMAT:
+            refuse(f"format {_FORMAT}", str(version), where)
+        level = field_of(values, "level", float, where)
+        if not 0.0 < level < 1.0:
+            refuse("0 < level < 1", str(level), where)
+        columns = field_of(values, "columns", dict, where)
+        if columns.keys() != reference.keys():
+            refuse(f"columns {', '.join(reference)}", ", ".join(map(str, columns)), where)
+        verdict = cls(reference, level=level)
         for name, column in verdict._columns.items():
-            column.restore(values["columns"][name], where=name)
+            column.restore(columns[name], where=f"{where}, column `{name}`")
         return verdict
 
 
@@ -136,117 +125,6 @@ def sequential_points(
         values = {"log_e": one.log_e, "sequential_drifted": float(one.drifted)}
         points += [Point(metric, value, span, one.rows, labels=own) for metric, value in values.items()]
     return points
-
-
-_REFIT = "start afresh with this baseline"
-
-
-@dataclass(frozen=True, slots=True)
-class _Evidence:
-    log_e: float
-    start: int
-
-
-class _Watched:
-    """One column's counts so far, and what had been counted before each start that is still in the race."""
-
-    def __init__(self, cells: Cells) -> None:
-        self._cells = cells
-        self._null: F64 = np.where(cells.reference == 0, _UNSEEN, cells.reference).astype(np.float64)
-        self._bets = _CONCENTRATIONS[:, None] * self._null / self._null.sum()
-        self._windows = 0
-        self._total = np.zeros(len(self._null), np.int64)
-        self._before: dict[int, I64] = {}
-
-    def add(self, summary: ColumnSummary) -> None:
-        """Count the next window."""
-        self._before[self._windows] = self._total
-        self._total = self._total + self._cells.count(summary)
-        self._windows += 1
-        newest = self._windows
-        self._before = {start: one for start, one in self._before.items() if _stays(start, newest)}
-
-    def evidence(self) -> _Evidence:
-        """Return the mixture's e-value, and the start that contributes most."""
-        if not self._before:
-            return _Evidence(0.0, 0)
-        starts, before = np.array(list(self._before)), np.array(list(self._before.values()))
-        odds = _log_chance(self._null + self._total) - _log_chance(self._null + before)
-        since = (self._total - before)[:, None, :]
-        bets = _log_chance(self._bets + since) - _log_chance(self._bets)
-        logs = _log_mean(bets - odds[:, None]) - np.log((starts + 1.0) * (starts + 2.0))
-        yet_to_start = -math.log(self._windows + 1.0)
-        return _Evidence(_log_sum(np.append(logs, yet_to_start)), int(starts[int(np.argmax(logs))]))
-
-    def judge(self, evidence: _Evidence, limit: float) -> SequentialColumn:
-        """Weigh the evidence against the limit, and the change against what matters."""
-        since = self._total - self._before.get(evidence.start, self._total)
-        strongest = max(_effects(self._cells, since), key=lambda one: one.strength)
-        significant = evidence.log_e >= limit
-        drifted = significant and strongest.strength >= 1.0
-        quiet = "significant, but too small to matter" if significant else "stable"
-        return SequentialColumn(
-            drifted=drifted,
-            log_e=evidence.log_e,
-            since=evidence.start + 1,
-            rows=int(since.sum()),
-            effect=strongest.value,
-            effect_name=strongest.name,
-            strength=strongest.strength,
-            reason=strongest.words if drifted else quiet,
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        before = {str(start): counts.tolist() for start, counts in self._before.items()}
-        return {"windows": self._windows, "total": self._total.tolist(), "before": before}
-
-    def restore(self, values: Mapping[str, Any], *, where: str) -> None:
-        counts = [values["total"], *values["before"].values()]
-        if any(len(one) != len(self._total) for one in counts):
-            got = f"{len(values['total'])} cells"
-            where = f"sequential state, column `{where}`"
-            raise SchemaError(problem(expected=f"{len(self._total)} cells", got=got, where=where, next_step=_REFIT))
-        self._windows, self._total = int(values["windows"]), np.array(values["total"], np.int64)
-        self._before = {int(start): np.array(one, np.int64) for start, one in values["before"].items()}
-
-
-def _effects(cells: Cells, since: I64) -> list[Effect]:
-    """Return what changed: the distribution of values (what noise comes to taken off), and the shares of the rest."""
-    before, values = cells.reference, cells.values
-    found = [Effect("none", 0.0, 0.0, "")]
-    if before[:values].any() and since[:values].any():
-        for distance in (total_variation, psi):
-            one = distance(before[:values], since[:values])
-            found.append(shift_effect(one.name, one.excess, DISTANCE_FLOOR))
-    if before.any() and since.any():
-        shares = before[values:] / before.sum(), since[values:] / since.sum()
-        found += [share_effect(name, *pair) for name, *pair in zip(cells.special, *shares, strict=True)]
-    return found
-
-
-def _stays(start: int, newest: int) -> bool:
-    """Whether a start stays in the race: all of the last few, then ever fewer, and always the first.
-
-    >>> [start for start in range(40) if _stays(start, 40)]
-    [0, 16, 24, 28, 32, 34, 36, 37, 38, 39]
-    """
-    return start == 0 or (start & -start) * _KEPT_STARTS > newest - start
-
-
-def _log_chance(weights: F64) -> F64:
-    """Return ln of the Dirichlet's normalising constant over the last axis."""
-    found: F64 = log_gamma(weights).sum(axis=-1) - log_gamma(weights.sum(axis=-1))
-    return found
-
-
-def _log_mean(logs: F64) -> F64:
-    most = logs.max(axis=-1, keepdims=True)
-    found: F64 = np.log(np.mean(np.exp(logs - most), axis=-1)) + most[..., 0]
-    return found
-
-
-def _log_sum(logs: F64) -> float:
-    return float(_log_mean(logs)) + math.log(len(logs))
 
 
 def _e_benjamini_hochberg(log_e: list[float], level: float) -> float:
