@@ -1,9 +1,9 @@
 """A model's performance before labels arrive: our confidence-based estimate against NannyML's CBPE.
 
 Both estimators are fitted first, untimed, on the same overconfident scores; then the same window, whose inputs drifted,
-is estimated. The values have to agree (isotonic calibration on both sides) before anything is timed. Ours also
-gives log loss and Brier, and intervals that hold the uncertainty of the calibration. NannyML lives in an environment of its own, which this script
-builds under `.peers/` (network needed once).
+is estimated. The values have to agree (isotonic calibration on both sides) before anything is timed. Ours also gives
+log loss and Brier, and intervals that hold the uncertainty of the calibration. NannyML lives in an environment of its
+own, which this script builds under `.peers/` (network needed once).
 """
 
 from __future__ import annotations

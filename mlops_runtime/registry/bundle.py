@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # so that listing a registry loads no feature or monitoring c
     from mlops_runtime.data import Column, Schema
     from mlops_runtime.features import FeatureProgram
     from mlops_runtime.monitoring import Baseline
+    from mlops_runtime.monitoring.performance.estimate import Estimator
 
 __all__ = ["MANIFEST", "SIGNATURE", "Bundle", "BundleContents", "write_bundle"]
 
@@ -68,7 +69,8 @@ class BundleContents:
     """Everything that goes into a bundle.
 
     classes: in the order of the model's output columns, empty for regression. threshold: on the probability of
-    `classes[1]`, binary only. metrics, gates: plain JSON values, numbers finite. extra: more files by relative path.
+    `classes[1]`, binary only. metrics, gates: plain JSON values, numbers finite. estimator: of performance before
+    labels arrive, where there were rows enough to fit it on. extra: more files by relative path.
     """
 
     name: str
@@ -86,6 +88,7 @@ class BundleContents:
     card: str
     lineage: tuple[Edge, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    estimator: Estimator | None = None
     extra: Mapping[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -178,6 +181,14 @@ class Bundle:
 
         return Baseline.from_files(self._folder("baseline"))
 
+    @cached_property
+    def estimator(self) -> Estimator | None:
+        """What estimates the model's performance before labels arrive; None in bundles made without it."""
+        from mlops_runtime.monitoring.performance.estimate import ESTIMATOR_FILE, estimator_of
+
+        files = self._folder("baseline")
+        return estimator_of(files) if ESTIMATOR_FILE in files else None
+
     def _folder(self, name: str) -> dict[str, bytes]:
         prefix = f"{name}/"
         return {e.path.removeprefix(prefix): self._fetch(e) for e in self.manifest.files if e.path.startswith(prefix)}
@@ -211,6 +222,10 @@ def _files(contents: BundleContents) -> dict[str, bytes]:
     }
     files |= {f"program/{name}": data for name, data in contents.program.to_files().items()}
     files |= {f"baseline/{name}": data for name, data in contents.baseline.to_files().items()}
+    if contents.estimator is not None:
+        from mlops_runtime.monitoring.performance.estimate import estimator_files
+
+        files |= {f"baseline/{name}": data for name, data in estimator_files(contents.estimator).items()}
     taken = sorted({*files, MANIFEST, SIGNATURE} & set(contents.extra))
     if taken:
         raise DataError(

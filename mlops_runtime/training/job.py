@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from mlops_runtime.core.clock import monotonic_s
 from mlops_runtime.monitoring import Baseline
+from mlops_runtime.monitoring.performance.estimate import Estimator
 from mlops_runtime.monitoring.performance.metrics import Interval, choose_threshold, read_groups
 from mlops_runtime.registry import Bundle, BundleContents, Scorer, write_bundle
 from mlops_runtime.training.candidates import Candidate, fit_candidate
 from mlops_runtime.training.card import write_card
 from mlops_runtime.training.config import TrainConfig
+from mlops_runtime.training.estimator import fit_estimator
 from mlops_runtime.training.evaluation import Evaluation, Judged, judge
 from mlops_runtime.training.gates import GateReport, check_gates, default_gates
 from mlops_runtime.training.lineage import training_edges, training_facts
@@ -105,11 +107,12 @@ def train(config: TrainConfig, *, progress: Progress | None = None) -> TrainResu
     gates = check_gates(limits, evaluation)
     stages("baseline", 0.9)
     baseline = _baseline(prepared, score)
+    estimator = fit_estimator(prepared, score, evaluation.threshold, seed=config.seed)
     stages("write", 0.95)
     losses = {candidate.kind: candidate.validation_loss for candidate in candidates}
     facts = training_facts(config, prepared, stages.timings_s)
     outcome = Outcome(config, prepared, chosen, losses, evaluation, gates, facts)
-    bundle = write_bundle(config.output, _contents(outcome, baseline))
+    bundle = write_bundle(config.output, _contents(outcome, baseline, estimator))
     stages("done", 1.0)
     return TrainResult(bundle, chosen.kind, evaluation, gates, losses, prepared.notes, stages.timings_s)
 
@@ -152,7 +155,7 @@ def _score_names(classes: Sequence[str]) -> list[str]:
     return [f"score:{name}" for name in classes] or ["score"]
 
 
-def _contents(outcome: Outcome, baseline: Baseline) -> BundleContents:
+def _contents(outcome: Outcome, baseline: Baseline, estimator: Estimator | None) -> BundleContents:
     config, prepared, evaluation = outcome.config, outcome.prepared, outcome.evaluation
     return BundleContents(
         name=config.bundle_name,
@@ -165,6 +168,7 @@ def _contents(outcome: Outcome, baseline: Baseline) -> BundleContents:
         model_onnx=outcome.chosen.onnx,
         program=prepared.program,
         baseline=baseline,
+        estimator=estimator,
         metrics=evaluation.to_dict(),
         gates=outcome.gates.to_dict(),
         card=write_card(outcome),

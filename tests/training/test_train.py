@@ -44,7 +44,8 @@ def test_the_same_job_twice_gives_the_same_model_program_and_baseline(
     claims_csv: Path, home: Path, tmp_path: Path
 ) -> None:
     first, again = (train(config_for(claims_csv, tmp_path / name, model="gbdt")).bundle for name in ("first", "again"))
-    for file in ("model.onnx", "program/program.json", "baseline/baseline.json", "metrics.json"):
+    statistics = ("baseline/baseline.json", "baseline/estimator.json", "metrics.json")
+    for file in ("model.onnx", "program/program.json", *statistics):
         assert first.read(file) == again.read(file), file
     other = train(config_for(claims_csv, tmp_path / "other", model="gbdt", seed=1)).bundle
     assert other.read("model.onnx") != first.read("model.onnx")
@@ -72,6 +73,29 @@ def test_the_baseline_knows_the_inputs_and_the_scores(claims_csv: Path, home: Pa
     assert bundle.baseline.names == (*bundle.schema.names, "score:no", "score:yes")
     columns = bundle.baseline.columns
     assert (columns["amount"].rows, columns["score:yes"].rows) == (280, 120)
+
+
+@pytest.mark.parametrize(("target", "metric"), [("fraud", "accuracy"), ("grade", "accuracy"), ("cost", "rmse")])
+def test_a_bundle_estimates_what_it_measured_on_the_test_rows(
+    target: str, metric: str, claims: pa.Table, claims_csv: Path, home: Path, tmp_path: Path
+) -> None:
+    result = train(config_for(claims_csv, tmp_path / "b", target))
+    bundle = Bundle.open(result.bundle_path)
+    assert bundle.estimator is not None
+    assert bundle.manifest.entry("baseline/estimator.json").kind == "baseline"
+    scores = Model.load(bundle).score(claims).probability.astype(np.float64)
+    inputs = claims.select(list(bundle.schema.names)).append_column("score", pa.array(scores[:, 0]))
+    rows = {"fraud": scores[:, -1], "grade": scores, "cost": inputs}[target]
+    found = next(each for each in bundle.estimator.estimate(rows) if each.metric == metric)
+    measured = result.metrics[metric]
+    assert found.low <= measured.high
+    assert found.high >= measured.low
+
+
+def test_too_few_held_out_rows_make_a_bundle_without_an_estimator(claims: pa.Table, home: Path, tmp_path: Path) -> None:
+    data = tmp_path / "few.parquet"
+    pa.parquet.write_table(claims.slice(0, 200), data)
+    assert train(config_for(data, tmp_path / "b", "cost")).bundle.estimator is None
 
 
 def test_lineage_leads_from_the_source_to_the_model(claims_csv: Path, home: Path, tmp_path: Path) -> None:

@@ -2,10 +2,17 @@
 
 from mlops_runtime.monitoring.performance.estimate.calibrators import Calibrator, fit_calibrator
 from mlops_runtime.monitoring.performance.estimate.confidence import ConfidenceEstimator
-from mlops_runtime.monitoring.performance.estimate.document import Estimator, estimator_files, estimator_of
-from mlops_runtime.monitoring.performance.estimate.losses import LossEstimator
+from mlops_runtime.monitoring.performance.estimate.document import (
+    ESTIMATOR_FILE,
+    Estimator,
+    estimator_files,
+    estimator_of,
+)
+from mlops_runtime.monitoring.performance.estimate.losses import PREDICTION, LossEstimator
 
 __all__ = [
+    "ESTIMATOR_FILE",
+    "PREDICTION",
     "Calibrator",
     "ConfidenceEstimator",
     "Estimator",

@@ -25,7 +25,7 @@ from mlops_runtime.monitoring.performance.estimate.design import Design, Weights
 from mlops_runtime.monitoring.performance.measured import Z95, Measured
 from mlops_runtime.monitoring.points import Point, Span
 
-__all__ = ["ASSUMPTIONS", "LossEstimator"]
+__all__ = ["ASSUMPTIONS", "PREDICTION", "LossEstimator"]
 
 F64 = NDArray[np.float64]
 
@@ -34,6 +34,8 @@ ASSUMPTIONS = (
     "the effects of columns on the error add up",
     "the reference's rows were not used to train the model, and errors of rows do not depend on each other",
 )
+
+PREDICTION = "score"  # what the column of a bundle's own predictions is called
 
 _RIDGE = 1.0  # of each weight, in rows
 _MINIMUM_ROWS = 100
