@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     threads: int | None = Field(default=None, ge=1, le=1024, description="worker threads; default: usable cores")
     cache_gib: float = Field(default=20.0, gt=0, description="what all cached rows may take on disk")
     window_minutes: float = Field(default=5.0, gt=0.001, le=1440, description="how long a server's drift windows are")
+    window_write_s: float = Field(default=60.0, ge=0.1, le=86_400, description="what of a window a killed server loses")
     windows_gib: float = Field(default=0.25, gt=0, description="what the drift windows of servers may take on disk")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
     log_format: Literal["text", "json"] = "text"

@@ -129,7 +129,8 @@ class _RoutingCollector:
         rows = GaugeMetricFamily("mlrt_drift_rows", "Rows the drift is computed on", labels=["model", "version"])
         columns = ["model", "version", "column"]
         psi = GaugeMetricFamily("mlrt_drift_psi", "Population stability index against the baseline", labels=columns)
-        drifted = GaugeMetricFamily("mlrt_drift_drifted", "1 when the column is judged to have drifted", labels=columns)
+        words = "1 when the column is judged to have drifted, at a level that holds over all scrapes together"
+        drifted = GaugeMetricFamily("mlrt_drift_drifted", words, labels=columns)
         for split in self._table.models.values():
             for served in split.versions:
                 labels = [served.name, served.version]

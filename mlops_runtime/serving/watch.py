@@ -64,7 +64,7 @@ class DriftWatch:
             self._count_pending()
 
     def report(self) -> DriftReport:
-        """Return the drift of all rows added since the last reset."""
+        """Return the drift of all rows added since the last reset, judged in sequence: ask as often as you like."""
         with self._counting:
             self._count_pending()
             return self._total.report(self._windows.parts())
@@ -76,11 +76,11 @@ class DriftWatch:
             self._closed += self._windows.take()
             self._total = RunningTotal(self.baseline)
 
-    def collect(self, *, end: bool = False) -> list[Window]:
-        """Return the windows that ended since the last call, and at the end what the present one holds so far."""
+    def collect(self, *, write_open: bool = False) -> list[Window]:
+        """Return the windows that ended since the last call; write_open: and what the present one holds, as a part."""
         with self._counting:
             self._count_pending()
-            if end:
+            if write_open:
                 self._keep(self._windows.take())
             closed, self._closed = self._closed, []
             return closed

@@ -39,13 +39,20 @@ class WindowKeeper:
         self._served_s: dict[int, float] = {}
         self._waiting: deque[tuple[Baseline, list[Window]]] = deque(maxlen=_MOST_WAITING)
         self._complaint = ""
+        self._whole_s = monotonic_s()
 
     def collect(self, *, end: bool = False) -> None:
-        """Count what is pending and write the windows that ended; at the end also what the present ones hold so far."""
+        """Count what is pending and write the windows that ended.
+
+        Every `settings().window_write_s`, and at the end, what the present windows hold is written too, as parts that
+        add up when they are read: a server that is killed loses no more than that, and nothing is counted twice.
+        """
+        write_open = end or monotonic_s() - self._whole_s >= settings().window_write_s
+        self._whole_s = monotonic_s() if write_open else self._whole_s
         for served in self._table.versions():
             self._watches[id(served.watch)], self._served_s[id(served.watch)] = served.watch, monotonic_s()
         for name, watch in list(self._watches.items()):
-            if windows := watch.collect(end=end):
+            if windows := watch.collect(write_open=write_open):
                 self._waiting.append((watch.baseline, windows))
             elif monotonic_s() - self._served_s[name] > _RETIRED_S and watch.is_idle:
                 del self._watches[name], self._served_s[name]

@@ -25,7 +25,7 @@ def with_verdicts(report: DriftReport, found: Mapping[str, SequentialColumn]) ->
 
 
 def _judged(column: ColumnDrift, found: SequentialColumn) -> ColumnDrift:
-    of = f" (last {found.rows:,} rows)" if found.drifted and found.rows < column.current.rows else ""
+    of = f", of the last {found.rows:,} rows" if found.drifted and found.rows < column.current.rows else ""
     return replace(
         column,
         drifted=found.drifted,
