@@ -72,6 +72,18 @@ def test_only_governance_commits_a_transaction() -> None:
     assert commits <= {"mlops_runtime/governance/commit.py"}
 
 
+def test_only_core_opens_sqlite_files_and_ends_their_transactions() -> None:
+    calls = [(str(path), node) for path, node in _nodes() if isinstance(node, ast.Call)]
+    opens = {path for path, node in calls if ast.unparse(node.func) == "sqlite3.connect"}
+    statements = [(path, ast.unparse(node.args[0])) for path, node in calls if node.args and _executes(node)]
+    ends = {path for path, statement in statements if statement.strip("'\"").upper().startswith(("COMMIT", "END"))}
+    assert opens == ends == {"mlops_runtime/core/rowfile.py"}
+
+
+def _executes(node: ast.Call) -> bool:
+    return isinstance(node.func, ast.Attribute) and node.func.attr.startswith("execute")
+
+
 def test_every_error_we_define_is_in_the_one_tree() -> None:
     outside = [
         f"{path}:{node.lineno} {node.name}"

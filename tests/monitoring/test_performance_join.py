@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,21 @@ def test_rows_past_the_horizon_are_forgotten_and_counted(join: LabelJoin) -> Non
     assert join.add_predictions(predictions(["a"], [1])).late == 1
     assert join.add_labels(labels(["b"], [4], [1])).late == 1
     assert len(join.published()) == 1
+
+
+def test_points_are_kept_for_as_long_as_was_said(tmp_path: Path) -> None:
+    for days, kept in ((9, 1), (5, 0)):  # another opening may keep them for another time
+        with LabelJoin(tmp_path, replace(SPEC, points_s=days * DAY)) as join:
+            join.add_predictions(predictions(["a", "z"], [1, 24 * 8]))
+            join.add_labels(labels(["a"], [2], [1]))
+            join.close()
+            assert len(join.published()) == kept
+            assert join.status().counts.get("forgotten.windows", 0) == 1 - kept
+
+
+def test_points_are_not_forgotten_before_their_rows() -> None:
+    with pytest.raises(ConfigError, match="points_s of the horizon, 432000, or more, got 1"):
+        replace(SPEC, points_s=1)
 
 
 def test_a_time_in_the_future_does_not_close_everything(join: LabelJoin) -> None:

@@ -50,7 +50,7 @@ class JoinStatus:
     """Where a join stands. watermark: labels of predictions before it are taken to be in; None before any row.
 
     waiting, orphans: predictions without a label, labels without a prediction. counts: what became of all rows so far
-    (see `Received`), and of those forgotten: `unlabelled` predictions, `orphans`.
+    (see `Received`), and of those forgotten: `unlabelled` predictions, `orphans`, `windows` with their points.
     """
 
     watermark: datetime | None
@@ -93,7 +93,7 @@ class LabelJoin:
         return receive_labels(self._store, label_rows(table, self._spec))
 
     def close(self, *, all_windows: bool = False) -> list[Published]:
-        """Measure each window before the watermark that is new or was changed; then forget those past the horizon.
+        """Measure each window before the watermark that is new or was changed; then forget what is past its time.
 
         all_windows: close the open ones as well, at the end of the data.
         """
@@ -104,6 +104,7 @@ class LabelJoin:
         due = self._store.rows("SELECT start FROM window WHERE dirty AND start <= ? ORDER BY start", (int(bound),))
         published = [self._publish(start) for (start,) in due]
         self._forget(watermark - self._spec.horizon_s * 1_000_000 - self._spec.window_us)
+        self._forget_points(watermark - self._spec.points_s * 1_000_000 - self._spec.window_us)
         return [each for each in published if each is not None]
 
     def published(self, *, after: int = 0) -> list[Published]:
@@ -187,3 +188,10 @@ class LabelJoin:
             self._store.count("forgotten.orphans", one(lonely, (first_kept,)).rowcount)
             self._store.count("forgotten.unlabelled", unlabelled)
             self._store.put("forgotten_us", first_kept)
+
+    def _forget_points(self, last_start: int) -> None:
+        """Drop the points of windows up to this one, and count the windows."""
+        if self._store.rows("SELECT 1 FROM published WHERE start <= ? LIMIT 1", (last_start,)):
+            with self._store.transaction() as connection:
+                gone = connection.execute("DELETE FROM published WHERE start <= ?", (last_start,)).rowcount
+                self._store.count("forgotten.windows", gone)

@@ -1,72 +1,30 @@
-"""The join's file: SQLite, because every batch and every closed window must be in it whole or not at all.
-
-It holds rows of data, not changes to the platform, so it is neither the database of `core.db` nor part of its audit
-log: millions of rows would wait for that one's single writer. What a process was killed in the middle of is undone when
-the file is next opened; any number of processes may write, one at a time.
-"""
+"""The join's file: every batch and every closed window is in it whole or not at all."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
 
-from mlops_runtime.core.errors import CapacityError, ConfigError, IntegrityError, MlrtError, problem
+from mlops_runtime.core.errors import ConfigError, MlrtError, problem
+from mlops_runtime.core.rowfile import RowFile
 from mlops_runtime.monitoring.performance.join.spec import JoinSpec
 
 __all__ = ["Store"]
 
 FORMAT_VERSION = 1
-_BUSY_TIMEOUT_S = 30
 
 
-class Store:
-    """One open file.
-
-    Raises ConfigError when it cannot be opened or was made for another spec, IntegrityError when it is damaged,
-    CapacityError when the disk is full.
-    """
+class Store(RowFile):
+    """One open file. Raises ConfigError when it was made for another spec, else as `RowFile` does."""
 
     def __init__(self, path: Path, spec: JoinSpec) -> None:
-        self._path = path
-        with self._translated():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+        super().__init__(path)
         try:
-            self._open(spec)
+            self._lay_out(spec)
         except MlrtError:
-            self.connection.close()
+            self.close()
             raise
-
-    def close(self) -> None:
-        """Close the file."""
-        self.connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Hold the write lock; what was written stays, durably, unless the block ends with an error."""
-        with self._translated():
-            self.connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self.connection
-                self.connection.execute("COMMIT")
-            finally:
-                if self.connection.in_transaction:
-                    self.connection.execute("ROLLBACK")
-
-    def rows(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        """Return all rows of a query."""
-        with self._translated():
-            return self.connection.execute(statement, values).fetchall()
 
     def state(self, name: str) -> int:
         """Return a number that was `put` or counted; 0 at first."""
@@ -82,10 +40,7 @@ class Store:
         if more:
             self.put(name, self.state(name) + more)
 
-    def _open(self, spec: JoinSpec) -> None:
-        with self._translated():
-            for pragma in ("journal_mode = WAL", "synchronous = FULL", "trusted_schema = OFF"):
-                self.connection.execute(f"PRAGMA {pragma}")
+    def _lay_out(self, spec: JoinSpec) -> None:
         document = json.dumps({"format_version": FORMAT_VERSION, **spec.to_dict()}, sort_keys=True)
         with self.transaction() as connection:
             if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'state'").fetchone():
@@ -98,42 +53,10 @@ class Store:
                 problem(
                     expected=f"the spec that the file was made for, {made_for}",
                     got=document,
-                    where=str(self._path),
+                    where=str(self.path),
                     next_step="give that one, or choose another folder",
                 )
             )
-
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            translated = self._translate(error)
-            if translated is None:
-                raise
-            raise translated from error
-        except OSError as error:
-            got = error.strerror or str(error)
-            raise ConfigError(
-                problem(
-                    expected="a folder that can be made", got=got, where=str(self._path), next_step="choose another"
-                )
-            ) from error
-
-    def _translate(self, error: sqlite3.DatabaseError) -> MlrtError | None:
-        """Return the error for what is wrong with the file; None for what is wrong with a statement."""
-        name = getattr(error, "sqlite_errorname", "")
-        if name == "SQLITE_FULL":
-            return CapacityError(f"{self._path}: no space left — free some; nothing was changed")
-        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            expected, next_step = "a file of ours, undamaged", "restore it, or remove it and send the rows again"
-            return IntegrityError(
-                problem(expected=expected, got=str(error), where=str(self._path), next_step=next_step)
-            )
-        if name.startswith(("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_LOCKED", "SQLITE_READONLY")):
-            expected, next_step = "a file that can be written", "choose another folder, or wait for the other writer"
-            return ConfigError(problem(expected=expected, got=str(error), where=str(self._path), next_step=next_step))
-        return None
 
 
 def _tables(scores: int, groups: int) -> Iterator[str]:
