@@ -251,6 +251,15 @@ def test_pooled_cells_expect_five_rows_on_both_sides_and_keep_every_row() -> Non
             assert ((pooled[0] + pooled[1]) * smaller).min() >= 5.0 - 1e-9
 
 
+@pytest.mark.parametrize(("beyond", "cells"), [(0, 2), (100, 2), (120, 3)])
+def test_what_lies_beyond_the_reference_is_a_cell_where_chance_would_not_put_it(beyond: int, cells: int) -> None:
+    reference, current = np.array([0, 500, 500, 0]), np.array([0, 5000, 5000, beyond])  # 100 expect 9.0 of 1,000
+    for turn in (slice(None), slice(None, None, -1)):
+        pooled = pool_adjacent(reference[turn], current[turn])
+        assert len(pooled[0]) == cells
+        assert (pooled[0].sum(), pooled[1].sum()) == (1000, 10_000 + beyond)
+
+
 def test_how_cells_are_pooled_does_not_depend_on_which_side_is_the_reference() -> None:
     p, q = RNG.multinomial(3000, RNG.dirichlet(np.ones(40))), RNG.multinomial(400, RNG.dirichlet(np.ones(40)))
     for pool in (pool_adjacent, pool_rare):

@@ -12,6 +12,7 @@ GroupedCounts = tuple[I64, I64]
 
 _PSI_GROUPS = 10
 _MIN_EXPECTED = 5.0
+_END_EXPECTED = 10.0
 
 
 def equal_mass_groups(reference: I64, *, groups: int = _PSI_GROUPS) -> I64:
@@ -28,10 +29,11 @@ def equal_mass_groups(reference: I64, *, groups: int = _PSI_GROUPS) -> I64:
 
 
 def grouped(reference: I64, current: I64) -> GroupedCounts:
-    """Return both sides' counts in the reference's equal-mass groups, those empty on both sides left out."""
+    """Return both sides' counts in the reference's equal-mass groups, inner ones empty on both sides left out."""
     groups = equal_mass_groups(reference)
     p, q = (np.bincount(groups, weights=counts).astype(np.int64) for counts in (reference, current))
     used = p + q > 0
+    used[[0, -1]] = True
     return p[used], q[used]
 
 
@@ -40,9 +42,14 @@ def pool_adjacent(reference: I64, current: I64) -> GroupedCounts:
 
     Only the two counts together decide, so the choice is independent of how they split: a rule that looks at one side
     alone makes its rare cells seem to vanish from the other. Source: Cochran, Biometrics 10 (1954), for the 5.
+
+    The first and last cell begin where the reference ends (`equal_mass_groups`), so they hold none of it. By chance
+    alone so much of the other side lies beyond that r rows of the reference would be expected there with probability
+    e^-r, and to the test that is a cell that has emptied: they are joined with their neighbours where r < 10.
     """
+    needed = _needed(reference + current, int(reference.sum()), int(current.sum()))
+    reference, current = _without_rare_ends(reference, current, _END_EXPECTED / _MIN_EXPECTED * needed)
     together = reference + current
-    needed = _needed(together, int(reference.sum()), int(current.sum()))
     starts, gathered = [0], 0
     for place, count in enumerate(together.tolist()):
         if gathered >= needed:
@@ -51,6 +58,12 @@ def pool_adjacent(reference: I64, current: I64) -> GroupedCounts:
         gathered += count
     if gathered < needed and len(starts) > 1:
         starts.pop()
+    return np.add.reduceat(reference, starts), np.add.reduceat(current, starts)
+
+
+def _without_rare_ends(reference: I64, current: I64, needed: float) -> GroupedCounts:
+    together, last = reference + current, len(reference) - 1
+    starts = [0, *range(1 if together[0] >= needed else 2, last + (1 if together[-1] >= needed else 0))]
     return np.add.reduceat(reference, starts), np.add.reduceat(current, starts)
 
 
