@@ -8,7 +8,7 @@ import json
 import math
 import operator
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -110,6 +110,7 @@ def test_missing_values_and_new_categories_are_seen() -> None:
         words = np.array([*rng.choice(["a", "b"], 80), *["new"] * 20])
         found = verdict.update(Monitor(baseline).update(pa.table({"x": values, "c": words})).summaries())
     assert found["x"].reason == "missing share 0 % -> 20 %"
+    assert json.loads(json.dumps(asdict(found["x"])))["drifted"] is True
     assert (found["x"].drifted, found["c"].drifted) == (True, True)
 
 

@@ -169,7 +169,7 @@ def _strongest(cells: Cells, since: I64) -> Effect:
             one = distance(before[:values], since[:values])
             found.append(shift_effect(one.name, one.excess, DISTANCE_FLOOR))
     if before.any() and since.any():
-        shares = before[values:] / before.sum(), since[values:] / since.sum()
+        shares = ((one[values:] / one.sum()).tolist() for one in (before, since))
         found += [share_effect(name, *pair) for name, *pair in zip(cells.special, *shares, strict=True)]
     return max(found, key=lambda one: one.strength)
 
