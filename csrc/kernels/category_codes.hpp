@@ -1,19 +1,19 @@
 // category_codes: how often each of a short range of whole numbers occurs: positions in a dictionary, or integer keys.
 //   code(x) = 0 if x is missing, else 1 + min(x - first, range) in 64 bits without sign: range + 1 is outside
 // Input   rows of an integer, boolean or dictionary column; first; range <= 2^32 - 3.
-// Output  a Tally: counts of the codes 0 .. range + 1, of fewer than 2^32 rows.
-// Error   0. Cost: about a cycle a row.
-// Levels  one body for the codes: each level vectorises it for itself. They are counted in eight tables while those fit
-//         the level-1 cache: in one, rows of the same code wait for each other's store.
+// Output  a Tally (category_tally.hpp): counts of the codes 0 .. range + 1, of fewer than 2^32 rows.
+// Error   0. Cost: the column read once, and that of the tally.
+// Levels  one body for the codes: each level vectorises it for itself.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
-#include <vector>
+#include <limits>
 
 #include "core/arrow.hpp"
 #include "core/isa.hpp"
 #include "core/rows.hpp"
+#include "kernels/category_tally.hpp"
 #include "kernels/present.hpp"
 
 namespace mlrt::category_codes {
@@ -23,16 +23,32 @@ struct Range {
   std::uint64_t range;
 };
 
-template <class T>
-MLRT_INLINE std::uint32_t fill(const void* values, std::int64_t begin, std::int64_t n, Range of, std::uint32_t* codes) {
+// In the arithmetic of Word.
+template <class Word, class T>
+MLRT_INLINE std::uint32_t fill_in(const void* values, std::int64_t begin, std::int64_t n, Range of,
+                                  std::uint32_t* codes) {
+  const auto first = static_cast<Word>(of.first), range = static_cast<Word>(of.range);
   std::uint32_t greatest = 0;
   for (std::int64_t i = 0; i < n; ++i) {
-    const auto key = static_cast<std::uint64_t>(static_cast<std::int64_t>(load<T>(values, begin + i)));
-    const auto code = static_cast<std::uint32_t>(std::min(key - of.first, of.range)) + 1;
+    const auto key = static_cast<Word>(load<T>(values, begin + i));
+    const auto code = static_cast<std::uint32_t>(std::min<Word>(key - first, range)) + 1;
     codes[i] = code;
     greatest = std::max(greatest, code);
   }
   return greatest;
+}
+
+// 32 bits are enough when every number of the range is a T: no other T is as far from `first`, modulo 2^32.
+template <class T>
+MLRT_INLINE std::uint32_t fill(const void* values, std::int64_t begin, std::int64_t n, Range of, std::uint32_t* codes) {
+  if constexpr (sizeof(T) < sizeof(std::int64_t)) {
+    constexpr auto kLeast = static_cast<std::uint64_t>(std::int64_t{std::numeric_limits<T>::min()});
+    constexpr auto kGreatest = static_cast<std::uint64_t>(std::int64_t{std::numeric_limits<T>::max()});
+    const std::uint64_t skipped = of.first - kLeast;
+    if (skipped <= kGreatest - kLeast && of.range <= kGreatest - kLeast + 1 - skipped)
+      return fill_in<std::uint32_t, T>(values, begin, n, of, codes);
+  }
+  return fill_in<std::uint64_t, T>(values, begin, n, of, codes);
 }
 
 MLRT_INLINE std::uint32_t fill_bits(const void* values, std::int64_t begin, std::int64_t n, Range of,
@@ -100,49 +116,6 @@ inline Run select(Isa isa) {
   return MLRT_SELECT(isa, run);
 }
 
-class Tally {
- public:
-  explicit Tally(std::uint64_t range)
-      : width_(static_cast<std::size_t>(range) + 2),
-        lanes_(width_ <= kMostWidth ? kLanes : 1),
-        counts_(width_ * lanes_, 0) {}
-
-  void add(const std::uint32_t* codes, std::int64_t n) { lanes_ == 1 ? add_to_one(codes, n) : add_to_lanes(codes, n); }
-
-  // visit(code, count) for each code that came.
-  template <class Visit>
-  void for_each(Visit visit) const {
-    for (std::size_t code = 0; code < width_; ++code) {
-      std::int64_t count = 0;
-      for (std::size_t lane = 0; lane < lanes_; ++lane) count += counts_[lane * width_ + code];
-      if (count != 0) visit(code, count);
-    }
-  }
-
- private:
-  static constexpr std::size_t kLanes = 8;
-  static constexpr std::size_t kMostWidth = 1024;  // 32 KiB in all
-
-  void add_to_one(const std::uint32_t* codes, std::int64_t n) {
-    for (std::int64_t i = 0; i < n; ++i) ++counts_[codes[i]];
-  }
-
-  void add_to_lanes(const std::uint32_t* codes, std::int64_t n) {
-    std::uint32_t* const counts = counts_.data();
-    const std::size_t width = width_;
-    constexpr auto kStep = static_cast<std::int64_t>(kLanes);
-    std::int64_t i = 0;
-    for (; i + kStep <= n; i += kStep)
-      for (std::size_t lane = 0; lane < kLanes; ++lane)
-        ++counts[lane * width + codes[i + static_cast<std::int64_t>(lane)]];
-    for (; i < n; ++i) ++counts[codes[i]];
-  }
-
-  std::size_t width_;
-  std::size_t lanes_;
-  std::vector<std::uint32_t> counts_;
-};
-
 // Tallies rows [begin, begin + n) of a column; outside(codes, n, begin) is called for each block that may hold rows
 // outside the range.
 template <class Outside>
@@ -155,8 +128,8 @@ void count(Isa isa, const Column& column, std::int64_t begin, std::int64_t n, Ra
     const std::uint32_t greatest = run(type, column.values, column.offset + begin, rows, of, codes);
     if (column.validity != nullptr)
       present::select<std::uint32_t>(isa)(column.validity, column.offset + begin, rows, codes);
-    into.add(codes, rows);
     if (greatest > of.range) outside(codes, rows, begin);
+    into.add(isa, codes, rows);
   }
 }
 

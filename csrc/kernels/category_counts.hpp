@@ -109,7 +109,7 @@ class Counts {
   // Each distinct code is looked up once.
   void count_dictionary(Isa isa, const Column& column, std::int64_t begin, std::int64_t n) {
     const auto range = static_cast<std::uint64_t>(column.entries->rows);
-    category_codes::Tally tally(range);
+    category_codes::Tally tally(range + 2, n);
     category_codes::count(isa, column, begin, n, {0, range}, tally, [](const auto*, auto, auto) {});
     std::vector<std::int64_t> times(static_cast<std::size_t>(range), 0);
     tally.for_each([&](std::size_t code, std::int64_t count) {
@@ -196,7 +196,7 @@ class Counts {
     const std::vector<std::int64_t>& positions = categories_->positions();
     const category_codes::Range of{categories_->first(), positions.size()};
     const auto outside = static_cast<std::uint32_t>(of.range) + 1;
-    category_codes::Tally tally(of.range);
+    category_codes::Tally tally(of.range + 2, n);
     category_codes::count(isa, column, begin, n, of, tally,
                           [&](const std::uint32_t* codes, std::int64_t rows, std::int64_t first) {
                             sample_outside(column, codes, rows, first, outside);

@@ -75,6 +75,29 @@ def test_integers_of_any_width_and_a_slice_of_them_are_counted(kind: str, rows: 
 
 
 @pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("share_of_one", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("known", [1, 2, 8, 9, 100, 110, 300, 2000])
+def test_many_rows_of_few_integers_are_counted_as_numpy_counts_them(known: int, share_of_one: float) -> None:
+    generator = np.random.default_rng(known)
+    values = generator.integers(-1, known + 1, 150_001).astype(np.int16)  # one below, one above: unseen
+    values[generator.random(len(values)) < share_of_one] = known - 1
+    state = counted(column(values), categories(list(range(known))))
+    expected = np.bincount(values.astype(np.int64) + 1, minlength=known + 2)
+    assert state.counts.tolist() == expected[1:-1].tolist()
+    unseen = {text.decode(): rows for _, rows, text in state.unseen_sample()}
+    assert unseen == {key: rows for key, rows in (("-1", expected[0]), (str(known), expected[-1])) if rows}
+
+
+@pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int16", "int32", "uint32"])
+def test_a_narrow_column_is_counted_over_categories_beyond_its_type(kind: str) -> None:
+    known = [-200, -3, 100, 127, 300, 2**31 - 1, 2**32 - 1, 2**32 + 5]
+    for over in (known[:4], known[2:5], known[5:6], known[6:]):
+        values = [value for value in (0, 5, 100, 127) for _ in range(1200)]
+        assert agrees(counted(column(pa.array(values, kind)), categories(over)), values, over)
+
+
+@pytest.mark.usefixtures("isa")
 @pytest.mark.parametrize("rows", [9, 6000])
 def test_booleans_are_counted(rows: int) -> None:
     values = [None, True, False, True] * rows  # the first three are sliced off
