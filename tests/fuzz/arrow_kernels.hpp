@@ -41,10 +41,6 @@ void attempt(Use use) {
   }
 }
 
-inline void check(bool holds) {
-  if (!holds) __builtin_trap();
-}
-
 // Calls run() at every level and compares what it returns, a vector, bit for bit. Returns the last.
 template <class Run>
 auto at_every_level(Run run) {

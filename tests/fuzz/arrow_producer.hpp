@@ -18,33 +18,10 @@
 #include <string_view>
 #include <vector>
 
+#include "bytes.hpp"
 #include "core/arrow_abi.hpp"
 
 namespace mlrt::fuzz {
-
-// Reads decisions from the front of the input; zeros when it is used up.
-class Bytes {
- public:
-  Bytes(const std::uint8_t* data, std::size_t size) : data_(data), size_(size) {}
-
-  bool empty() const { return size_ == 0; }
-
-  std::uint8_t byte() {
-    if (size_ == 0) return 0;
-    --size_;
-    return *data_++;
-  }
-
-  // 0 to `below` - 1.
-  std::int64_t number(std::int64_t below) { return byte() % below; }
-
-  // True once in `often` times, and never when the input is used up.
-  bool rarely(std::uint8_t often) { return byte() % often == often - 1; }
-
- private:
-  const std::uint8_t* data_;
-  std::size_t size_;
-};
 
 // A buffer of its own heap block, as large as asked and no larger.
 using Buffer = std::unique_ptr<std::uint8_t[]>;

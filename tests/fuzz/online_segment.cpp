@@ -6,23 +6,18 @@
 // and writing without some keys work for whatever is believed.
 #include "core/online_segment.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "arrow_producer.hpp"
 #include "core/online_version.hpp"
 #include "core/online_writer.hpp"
+#include "scratch.hpp"
 
 namespace mlrt::fuzz {
 namespace {
@@ -30,44 +25,6 @@ namespace {
 using namespace online;
 
 constexpr std::uint64_t kSeed = 7;
-
-void check(bool holds) {
-  if (!holds) __builtin_trap();
-}
-
-// A file for the whole run, emptied for each input.
-class Scratch {
- public:
-  Scratch() : path_((std::filesystem::temp_directory_path() / "mlrt-fuzz-XXXXXX").string()) {
-    descriptor_ = mkstemp(path_.data());
-    check(descriptor_ >= 0);
-  }
-  ~Scratch() {
-    unlink(path_.c_str());
-    close(descriptor_);
-  }
-
-  const std::string& path() const { return path_; }
-
-  int emptied() const {
-    check(ftruncate(descriptor_, 0) == 0 && lseek(descriptor_, 0, SEEK_SET) == 0);
-    return descriptor_;
-  }
-
-  std::string content(std::size_t size) const {
-    std::string content(size, '\0');
-    check(pread(descriptor_, content.data(), size, 0) == static_cast<ssize_t>(size));
-    return content;
-  }
-
-  void write(const std::string& content) const {
-    check(::write(emptied(), content.data(), content.size()) == static_cast<ssize_t>(content.size()));
-  }
-
- private:
-  std::string path_;
-  int descriptor_;
-};
 
 // Rows as a segment has them, each with a key of its own.
 class Rows final : public RowSource {

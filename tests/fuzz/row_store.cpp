@@ -5,54 +5,21 @@
 // changed is believed; what is believed holds: every row is where it was said to be and every hash is that of its bytes.
 #include "core/row_store.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "arrow_producer.hpp"
 #include "kernels/block_hash.hpp"
+#include "scratch.hpp"
 
 namespace mlrt::fuzz {
 namespace {
 
 using Content = std::vector<std::byte>;
-
-void check(bool holds) {
-  if (!holds) __builtin_trap();
-}
-
-// One file for the whole run, written anew for each input.
-class Scratch {
- public:
-  Scratch() : path_((std::filesystem::temp_directory_path() / "mlrt-fuzz-XXXXXX").string()) {
-    descriptor_ = mkstemp(path_.data());
-    check(descriptor_ >= 0);
-  }
-  ~Scratch() {
-    unlink(path_.c_str());
-    close(descriptor_);
-  }
-
-  const std::string& path() const { return path_; }
-
-  void write(const Content& content) const {
-    check(ftruncate(descriptor_, static_cast<off_t>(content.size())) == 0);
-    check(pwrite(descriptor_, content.data(), content.size(), 0) == static_cast<ssize_t>(content.size()));
-  }
-
- private:
-  std::string path_;
-  int descriptor_;
-};
 
 std::uint64_t hash_of(const Content& content) {
   return block_hash::scalar::run(content.data(), content.size());

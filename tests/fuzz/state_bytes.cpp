@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "arrow_producer.hpp"
+#include "bytes.hpp"
 #include "core/binary.hpp"
 #include "kernels/histogram.hpp"
 #include "kernels/key_counts.hpp"
@@ -31,10 +31,6 @@ using table_counts::TableCounts;
 using vocabulary::Counter;
 
 constexpr std::size_t kHeader = 20, kCheck = 4;  // before and behind the body
-
-void check(bool holds) {
-  if (!holds) __builtin_trap();
-}
 
 std::vector<double> doubles(Bytes& bytes, std::size_t n) {
   std::vector<double> values(n);
