@@ -10,6 +10,7 @@ __all__ = ["monitor"]
 
 _VERBS = {  # each lives in cli/monitor_<verb>.py
     "check": Entry("monitor_check", "Judge what is new by rules; tell alerts."),
+    "estimate": Entry("monitor_estimate", "How good a model is, before labels arrive."),
     "fit": Entry("monitor_fit", "A baseline from reference data."),
     "labels": Entry("monitor_labels", "Join labels to predictions; measure these."),
     "report": Entry("monitor_report", "What the windows of a store say."),

@@ -8,6 +8,7 @@ from mlops_runtime.monitoring.performance.estimate.document import (
     estimator_files,
     estimator_of,
 )
+from mlops_runtime.monitoring.performance.estimate.gather import EstimatedWindows, estimate_counts
 from mlops_runtime.monitoring.performance.estimate.losses import PREDICTION, LossEstimator
 
 __all__ = [
@@ -15,8 +16,10 @@ __all__ = [
     "PREDICTION",
     "Calibrator",
     "ConfidenceEstimator",
+    "EstimatedWindows",
     "Estimator",
     "LossEstimator",
+    "estimate_counts",
     "estimator_files",
     "estimator_of",
     "fit_calibrator",

@@ -24,6 +24,7 @@ from mlops_runtime.monitoring.multivariate.arrays import array_of, plain
 from mlops_runtime.monitoring.performance.estimate.design import Design, Weights
 from mlops_runtime.monitoring.performance.measured import Z95, Measured
 from mlops_runtime.monitoring.points import Point, Span
+from mlops_runtime.monitoring.state.table import as_table
 
 __all__ = ["ASSUMPTIONS", "PREDICTION", "LossEstimator"]
 
@@ -121,11 +122,17 @@ class LossEstimator:
         The interval is where the metric will lie with 95 % once the outcomes are in: it holds the spread of errors and
         the uncertainty of the fit. Raises SchemaError for a column that is missing or of another kind.
         """
+        table = as_table(inputs)
+        return self.estimate_sums(self.sums(table), table.num_rows) if table.num_rows else []
+
+    def sums(self, inputs: object) -> F64:
+        """Return float64[width], all of rows that their estimate needs; add up those of batches. Raises as above."""
         weights = self.design.weights(inputs)
-        rows = weights.rows
-        if rows == 0:
-            return []
-        shift = weights.sums(np.ones(rows)) / rows - self.reference_means
+        return weights.sums(np.ones(weights.rows))
+
+    def estimate_sums(self, sums: F64, rows: int) -> list[Measured]:
+        """Estimate as `estimate` does, from the `sums` of so many rows."""
+        shift = sums / rows - self.reference_means
         size, deviation = self.absolute.mean(shift, rows)
         mae = Measured("mae", size, rows, max(0.0, size - Z95 * deviation), size + Z95 * deviation)
         square, deviation = self.squared.mean(shift, rows)
