@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # so that listing a registry loads no feature or monitoring c
     from mlops_runtime.data import Column, Schema
     from mlops_runtime.features import FeatureProgram
     from mlops_runtime.monitoring import Baseline
+    from mlops_runtime.monitoring.multivariate import MultivariateReference
     from mlops_runtime.monitoring.performance.estimate import Estimator
 
 __all__ = ["MANIFEST", "SIGNATURE", "Bundle", "BundleContents", "write_bundle"]
@@ -70,7 +71,8 @@ class BundleContents:
 
     classes: in the order of the model's output columns, empty for regression. threshold: on the probability of
     `classes[1]`, binary only. metrics, gates: plain JSON values, numbers finite. estimator: of performance before
-    labels arrive, where there were rows enough to fit it on. extra: more files by relative path.
+    labels arrive, multivariate: of the inputs together, where there were rows enough to fit them on. extra: more files
+    by relative path.
     """
 
     name: str
@@ -89,6 +91,7 @@ class BundleContents:
     lineage: tuple[Edge, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     estimator: Estimator | None = None
+    multivariate: MultivariateReference | None = None
     extra: Mapping[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -189,6 +192,14 @@ class Bundle:
         files = self._folder("baseline")
         return estimator_of(files) if ESTIMATOR_FILE in files else None
 
+    @cached_property
+    def multivariate(self) -> MultivariateReference | None:
+        """What drift of all inputs together is told by; None in bundles made without it."""
+        from mlops_runtime.monitoring.multivariate import MULTIVARIATE_FILE, MultivariateReference
+
+        files = self._folder("baseline")
+        return MultivariateReference.from_files(files) if MULTIVARIATE_FILE in files else None
+
     def _folder(self, name: str) -> dict[str, bytes]:
         prefix = f"{name}/"
         return {e.path.removeprefix(prefix): self._fetch(e) for e in self.manifest.files if e.path.startswith(prefix)}
@@ -226,6 +237,8 @@ def _files(contents: BundleContents) -> dict[str, bytes]:
         from mlops_runtime.monitoring.performance.estimate import estimator_files
 
         files |= {f"baseline/{name}": data for name, data in estimator_files(contents.estimator).items()}
+    if contents.multivariate is not None:
+        files |= {f"baseline/{name}": data for name, data in contents.multivariate.to_files().items()}
     taken = sorted({*files, MANIFEST, SIGNATURE} & set(contents.extra))
     if taken:
         raise DataError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from mlops_runtime.core.clock import monotonic_s
 from mlops_runtime.monitoring import Baseline
-from mlops_runtime.monitoring.performance.estimate import Estimator
 from mlops_runtime.monitoring.performance.metrics import Interval, choose_threshold, read_groups
 from mlops_runtime.registry import Bundle, BundleContents, Scorer, write_bundle
 from mlops_runtime.training.candidates import Candidate, fit_candidate
@@ -24,6 +23,7 @@ from mlops_runtime.training.evaluation import Evaluation, Judged, judge
 from mlops_runtime.training.gates import GateReport, check_gates, default_gates
 from mlops_runtime.training.lineage import training_edges, training_facts
 from mlops_runtime.training.models import ModelKind, kinds_to_try
+from mlops_runtime.training.multivariate import fit_multivariate
 from mlops_runtime.training.outcome import Outcome
 from mlops_runtime.training.prepare import Prepared, prepare
 
@@ -108,11 +108,13 @@ def train(config: TrainConfig, *, progress: Progress | None = None) -> TrainResu
     stages("baseline", 0.9)
     baseline = _baseline(prepared, score)
     estimator = fit_estimator(prepared, score, evaluation.threshold, seed=config.seed)
+    multivariate = fit_multivariate(prepared, baseline, seed=config.seed)
     stages("write", 0.95)
     losses = {candidate.kind: candidate.validation_loss for candidate in candidates}
     facts = training_facts(config, prepared, stages.timings_s)
     outcome = Outcome(config, prepared, chosen, losses, evaluation, gates, facts)
-    bundle = write_bundle(config.output, _contents(outcome, baseline, estimator))
+    contents = _contents(outcome, baseline)
+    bundle = write_bundle(config.output, replace(contents, estimator=estimator, multivariate=multivariate))
     stages("done", 1.0)
     return TrainResult(bundle, chosen.kind, evaluation, gates, losses, prepared.notes, stages.timings_s)
 
@@ -142,20 +144,31 @@ def _evaluate(config: TrainConfig, prepared: Prepared, score: NDArray[np.float32
 
 
 def _baseline(prepared: Prepared, score: NDArray[np.float32]) -> Baseline:
-    """Summarise the training rows' inputs, and the held-out rows' scores: on its training rows a model is too sure."""
+    """Summarise the training rows' inputs, and the held-out rows' scores: on its training rows a model is too sure.
+
+    Integers that the model knows as keys alone are categories.
+    """
     inputs = prepared.table.select(list(prepared.program.schema.names)).take(pa.array(prepared.split.train))
     held_out = score[np.concatenate([prepared.split.validation, prepared.split.test])]
     names = _score_names(prepared.target.classes)
     scores = pa.table({name: pa.array(held_out[:, at]) for at, name in enumerate(names)})
-    of_inputs, of_scores = Baseline.fit(inputs), Baseline.fit(scores)
+    of_inputs = Baseline.fit(inputs, categorical=_integer_keys(prepared.program))
+    of_scores = Baseline.fit(scores)
     return Baseline({**of_inputs.columns, **of_scores.columns}, of_inputs.skipped)
+
+
+def _integer_keys(program: FeatureProgram) -> list[str]:
+    readings = [reading for output in program.outputs for reading in output.reads]
+    values = {reading.column for reading in readings if reading.how != "code"}
+    keys = {reading.column for reading in readings} - values
+    return [column.name for column in program.schema.columns if column.kind == "integer" and column.name in keys]
 
 
 def _score_names(classes: Sequence[str]) -> list[str]:
     return [f"score:{name}" for name in classes] or ["score"]
 
 
-def _contents(outcome: Outcome, baseline: Baseline, estimator: Estimator | None) -> BundleContents:
+def _contents(outcome: Outcome, baseline: Baseline) -> BundleContents:
     config, prepared, evaluation = outcome.config, outcome.prepared, outcome.evaluation
     return BundleContents(
         name=config.bundle_name,
@@ -168,7 +181,6 @@ def _contents(outcome: Outcome, baseline: Baseline, estimator: Estimator | None)
         model_onnx=outcome.chosen.onnx,
         program=prepared.program,
         baseline=baseline,
-        estimator=estimator,
         metrics=evaluation.to_dict(),
         gates=outcome.gates.to_dict(),
         card=write_card(outcome),

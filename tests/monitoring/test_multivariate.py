@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -23,6 +24,7 @@ from mlops_runtime.monitoring.multivariate.discriminator import domain_auc
 from mlops_runtime.monitoring.multivariate.encoding import UNIT
 from mlops_runtime.monitoring.multivariate.fourier import COSINE_UNIT
 from mlops_runtime.monitoring.multivariate.state import MultivariateState
+from mlops_runtime.monitoring.multivariate.table_sample import TableSample
 from mlops_runtime.monitoring.multivariate.tails import mean_change_p, weighted_chi_square_tail
 from mlops_runtime.monitoring.multivariate.tally import Tally
 from mlops_runtime.monitoring.points import Span
@@ -77,6 +79,48 @@ def test_a_state_travels_as_plain_values(reference: MultivariateReference) -> No
     for entry in document:
         with pytest.raises((SchemaError, KeyError, TypeError, ValueError)):
             MultivariateState.from_dict({**document, entry: {}}, **shape)
+
+
+@settings(max_examples=10)
+@given(cuts=st.lists(st.integers(0, 3000), max_size=6))
+def test_a_reference_is_the_same_whatever_the_batches(of_mixed: MultivariateReference, cuts: list[int]) -> None:
+    table, bounds = mixed(np.random.default_rng(2), 3000), sorted({0, 3000, *cuts})
+    batches = (table[start:end] for start, end in pairwise(bounds))
+    assert MultivariateReference.fit(batches).to_files() == of_mixed.to_files()
+
+
+def test_a_sample_of_a_stream_is_the_rows_with_the_smallest_keys() -> None:
+    table = pa.table({"x": range(100_000), "t": pa.array(["a", "b"] * 50_000).dictionary_encode()})
+    whole, parts = TableSample(1000, seed=3), TableSample(1000, seed=3)
+    whole.offer(table)
+    for start in range(0, 100_000, 700):
+        parts.offer(table[start : start + 700])
+    assert parts.table().equals(whole.table())
+    assert stats.kstest(parts.table()["x"].to_numpy() / 1e5, "uniform").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("arrow", [pa.int64(), pa.uint8(), pa.bool_()])
+def test_declared_categories_are_measured_as_such_and_read_back(arrow: pa.DataType) -> None:
+    rng = np.random.default_rng(14)
+
+    def table(codes: list[int], rows: int = 2000) -> pa.Table:
+        drawn = pa.array(rng.choice(codes, rows)).cast(arrow)
+        return pa.table({"code": drawn, "x": rng.normal(size=rows)})
+
+    found = MultivariateReference.fit(table([0, 1]), categorical=["code"])
+    read = MultivariateReference.from_files(found.to_files())
+    assert read.encoding == found.encoding
+    assert read.encoding.columns[0].categories in (("0", "1"), ("1", "0"))
+    assert not MultivariateMonitor(read).update(table([0, 1])).report().drifted
+    assert MultivariateMonitor(read).update(table([1])).report().drifted
+    with pytest.raises(SchemaError, match="categorical column `code`"):
+        MultivariateMonitor(read).update(pa.table({"code": [0.5], "x": [1.0]}))
+
+
+def test_a_table_of_too_many_columns_is_refused() -> None:
+    wide = pa.table({f"x{place}": np.zeros(100) for place in range(257)})
+    with pytest.raises(SchemaError, match="257 columns that take 257 — select fewer"):
+        MultivariateReference.fit(wide)
 
 
 def test_other_references_do_not_merge(reference: MultivariateReference) -> None:

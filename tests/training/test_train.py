@@ -12,6 +12,7 @@ import pytest
 
 from mlops_runtime.core.errors import ConfigError, DataError
 from mlops_runtime.features import CategoryFeature, FeatureSpec, NumericFeature
+from mlops_runtime.monitoring.multivariate import MultivariateMonitor
 from mlops_runtime.registry import Bundle, Model
 from mlops_runtime.training import TrainConfig, evaluate, predict, read_labelled, train
 
@@ -44,7 +45,7 @@ def test_the_same_job_twice_gives_the_same_model_program_and_baseline(
     claims_csv: Path, home: Path, tmp_path: Path
 ) -> None:
     first, again = (train(config_for(claims_csv, tmp_path / name, model="gbdt")).bundle for name in ("first", "again"))
-    statistics = ("baseline/baseline.json", "baseline/estimator.json", "metrics.json")
+    statistics = ("baseline/baseline.json", "baseline/estimator.json", "baseline/multivariate.json", "metrics.json")
     for file in ("model.onnx", "program/program.json", *statistics):
         assert first.read(file) == again.read(file), file
     other = train(config_for(claims_csv, tmp_path / "other", model="gbdt", seed=1)).bundle
@@ -96,6 +97,24 @@ def test_too_few_held_out_rows_make_a_bundle_without_an_estimator(claims: pa.Tab
     data = tmp_path / "few.parquet"
     pa.parquet.write_table(claims.slice(0, 200), data)
     assert train(config_for(data, tmp_path / "b", "cost")).bundle.estimator is None
+
+
+def test_a_bundle_knows_its_inputs_together(claims: pa.Table, claims_csv: Path, home: Path, tmp_path: Path) -> None:
+    bundle = Bundle.open(train(config_for(claims_csv, tmp_path / "b")).bundle_path)
+    reference = bundle.multivariate
+    assert reference is not None
+    assert bundle.manifest.entry("baseline/multivariate.json").kind == "baseline"
+    assert {column.name for column in reference.encoding.columns} == set(bundle.schema.names)
+    assert reference.rows == 280
+    assert not MultivariateMonitor(reference).update(claims).report().drifted
+
+
+def test_inputs_too_many_to_be_taken_together_make_no_reference(claims: pa.Table, home: Path, tmp_path: Path) -> None:
+    data, rng = tmp_path / "wide.parquet", np.random.default_rng(1)
+    for place in range(257):
+        claims = claims.append_column(f"x{place}", pa.array(rng.normal(size=len(claims))))
+    pa.parquet.write_table(claims, data)
+    assert train(config_for(data, tmp_path / "b", model="linear")).bundle.multivariate is None
 
 
 def test_lineage_leads_from_the_source_to_the_model(claims_csv: Path, home: Path, tmp_path: Path) -> None:

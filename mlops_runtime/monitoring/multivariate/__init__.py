@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlops_runtime.monitoring.multivariate.monitor import MultivariateMonitor
-from mlops_runtime.monitoring.multivariate.reference import MultivariateReference
+from mlops_runtime.monitoring.multivariate.reference import MULTIVARIATE_FILE, MultivariateReference
 from mlops_runtime.monitoring.multivariate.report import MultivariateReport
 
-__all__ = ["MultivariateMonitor", "MultivariateReference", "MultivariateReport"]
+__all__ = ["MULTIVARIATE_FILE", "MultivariateMonitor", "MultivariateReference", "MultivariateReport"]

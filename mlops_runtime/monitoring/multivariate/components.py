@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_runtime.core.digest import from_hex_float, hex_float
-from mlops_runtime.monitoring.multivariate.arrays import array_of, plain
+from mlops_runtime.monitoring.multivariate.arrays import array_of, plain, rounded
 from mlops_runtime.monitoring.multivariate.encoding import UNIT
 
 __all__ = ["BLOCK_ROWS", "Components", "blocks"]
@@ -64,10 +64,12 @@ class Components:
         centre = np.rint(total / n).astype(np.int64)
         covariance = (products - np.outer(total, total) / n) / ((n - 1) * UNIT**2)
         values, vectors = np.linalg.eigh(covariance)
-        values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+        values, vectors = rounded(np.maximum(values[::-1], 0.0)), vectors[:, ::-1]
         held = np.cumsum(values) / max(float(values.sum()), _LEAST_VARIANCE)
         retained = int(min(np.searchsorted(held, share) + 1, max(1, width - 1)))
-        kept = min(width, max(retained, _KEPT))
+        varying = int((values > _LEAST_VARIANCE).sum())  # the others' axes are any that rounding gives
+        kept = min(width, max(retained, min(varying, _KEPT)))
+        vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(width)])
         axes = np.rint(vectors[:, :kept] * (_AXIS_UNIT - 1)).astype(np.int16)
         rest = max(float(values[kept:].sum()), _LEAST_VARIANCE)
         return cls(centre, axes, retained, np.maximum(values[:kept], _LEAST_VARIANCE), rest)

@@ -7,7 +7,7 @@ of 1/4096, so that sums and products of rows are exact integers in float64 and i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from mlops_runtime.core.digest import from_hex_float, hex_float
 from mlops_runtime.core.errors import SchemaError, problem
-from mlops_runtime.monitoring.state.table import is_time, kind_of
+from mlops_runtime.monitoring.state.categorical import Holds
+from mlops_runtime.monitoring.state.table import Kind, holds_of, is_suitable, is_time, kind_of, kinds_of
 
-__all__ = ["UNIT", "Encoding", "without_views"]
+__all__ = ["UNIT", "Encoding", "plain_texts"]
 
 F64 = NDArray[np.float64]
 I16 = NDArray[np.int16]
@@ -30,6 +31,7 @@ _LIMIT = 8 * UNIT - 1
 _NORMAL_IQR = 1.3489795003921634  # of the standard normal distribution
 _MOST_CATEGORIES = 8
 _LEAST_SHARE = 0.01
+_MOST_WIDTH = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class NumericColumn:
         finite = finite[np.isfinite(finite)]
         if len(finite) == 0:
             return cls(name, 0.0, 1.0)
-        low, centre, high = (float(value) for value in np.quantile(finite, [0.25, 0.5, 0.75]))
+        low, centre, high = (float(value) for value in np.quantile(finite, [0.25, 0.5, 0.75], method="lower"))
         with np.errstate(over="ignore", invalid="ignore"):
             candidates = ((high - low) / _NORMAL_IQR, float(finite.std()), 1.0)
         return cls(name, centre, next(scale for scale in candidates if 0.0 < scale < np.inf))
@@ -73,12 +75,13 @@ class NumericColumn:
 class CategoricalColumn:
     """A category: for each frequent one, and for all others together, whether the row has it, standardised.
 
-    shares: of the categories and of the others, in the reference.
+    shares: of the categories and of the others, in the reference. holds: what the categories are in the data.
     """
 
     name: str
     categories: tuple[str, ...]
     shares: tuple[float, ...]
+    holds: Holds = "string"
 
     @property
     def width(self) -> int:
@@ -93,7 +96,8 @@ class CategoricalColumn:
         ranked = sorted(counts, key=lambda entry: (-entry["counts"], entry["values"].encode()))[:_MOST_CATEGORIES]
         kept = [entry for entry in ranked if entry["counts"] >= _LEAST_SHARE * total]
         shares = [entry["counts"] / total for entry in kept]
-        return cls(name, tuple(entry["values"] for entry in kept), (*shares, max(0.0, 1.0 - sum(shares))))
+        names = tuple(entry["values"] for entry in kept)
+        return cls(name, names, (*shares, max(0.0, 1.0 - sum(shares))), holds_of(values.type))
 
     def encode(self, values: pa.ChunkedArray) -> I16:
         """Return int16[rows, categories + 1]."""
@@ -115,7 +119,7 @@ class CategoricalColumn:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
         shares = [hex_float(share) for share in self.shares]
-        return {"name": self.name, "categories": list(self.categories), "shares": shares}
+        return {"name": self.name, "categories": list(self.categories), "shares": shares, "holds": self.holds}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +134,25 @@ class Encoding:
         return sum(column.width for column in self.columns)
 
     @classmethod
-    def fit(cls, table: pa.Table) -> Encoding:
-        """Fit on the reference. Raises SchemaError for a table without a column that can be monitored."""
+    def fit(cls, table: pa.Table, *, categorical: Collection[str] = ()) -> Encoding:
+        """Fit on the reference. categorical: columns of integers or booleans that are names.
+
+        Raises SchemaError for a table without a column that can be monitored, and for one that takes more than 256
+        columns of the matrix; ConfigError for a name in `categorical` that is no such column.
+        """
         columns: list[NumericColumn | CategoricalColumn] = []
-        for name in table.column_names:
-            kind = kind_of(table.schema.field(name).type)
+        for name, kind in kinds_of(table.schema, categorical).items():
             if kind is not None:
                 make = NumericColumn.fit if kind == "numeric" else CategoricalColumn.fit
                 columns.append(make(name, table.column(name)))
+        fitted = cls(tuple(columns))
         if not columns:
             got = ", ".join(str(field.type) for field in table.schema) or "no column"
             _refuse("a column of numbers or strings", got, "select others")
-        return cls(tuple(columns))
+        if fitted.width > _MOST_WIDTH:
+            expected = f"numbers (1 each) and categories (up to {_MOST_CATEGORIES + 1} each) that take {_MOST_WIDTH}"
+            _refuse(expected, f"{len(columns)} columns that take {fitted.width}", "select fewer")
+        return fitted
 
     def encode(self, table: pa.Table) -> I16:
         """Return int16[rows, width]. Raises SchemaError for a column that is missing or of another kind."""
@@ -160,11 +171,12 @@ class Encoding:
 
     @staticmethod
     def _require(column: NumericColumn | CategoricalColumn, schema: pa.Schema) -> None:
-        kind = "numeric" if isinstance(column, NumericColumn) else "categorical"
+        kind: Kind = "numeric" if isinstance(column, NumericColumn) else "categorical"
+        holds = None if isinstance(column, NumericColumn) else column.holds
         if column.name not in schema.names:
             _refuse(f"a column `{column.name}`", ", ".join(schema.names[:8]) or "no column", "add it")
         found = schema.field(column.name).type
-        if kind_of(found) != kind and not pa.types.is_null(found):
+        if not is_suitable(found, kind, holds):
             _refuse(f"a {kind} column `{column.name}`", str(found), "convert it, or fit the reference again")
 
 
@@ -175,7 +187,10 @@ def _column_of(entry: Mapping[str, Any]) -> NumericColumn | CategoricalColumn:
     categories = tuple(str(category) for category in entry["categories"])
     if len(shares) != len(categories) + 1:
         raise ValueError(f"expected {len(categories) + 1} shares, got {len(shares)}")
-    return CategoricalColumn(str(entry["name"]), categories, shares)
+    holds = entry.get("holds", "string")  # the only ones there were at first
+    if holds not in ("string", "integer"):
+        raise ValueError(f"expected categories of strings or integers, got {holds!r}")
+    return CategoricalColumn(str(entry["name"]), categories, shares, holds)
 
 
 def _numbers(values: pa.ChunkedArray) -> F64:
@@ -188,11 +203,11 @@ def _numbers(values: pa.ChunkedArray) -> F64:
     return np.asarray(plain.cast(pa.float64(), safe=False).to_numpy(), np.float64)
 
 
-def without_views(table: pa.Table) -> pa.Table:
-    """Return the table with strings of polars' layout as plain ones: Arrow cannot take rows of the others."""
+def plain_texts(table: pa.Table) -> pa.Table:
+    """Return the table with dictionaries and strings of polars' layout as plain strings: rows of these can be taken."""
     for place, field in enumerate(table.schema):
         entries = field.type.value_type if isinstance(field.type, pa.DictionaryType) else field.type
-        if pa.types.is_string_view(entries):
+        if pa.types.is_string_view(entries) or (entries is not field.type and kind_of(entries) == "categorical"):
             table = table.set_column(place, field.name, _strings(table.column(place)))
     return table
 
@@ -208,8 +223,8 @@ def _strings(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _texts(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return strings, the empty one missing."""
-    texts = _strings(values)
+    """Return strings, the empty one missing; of a boolean 0 or 1."""
+    texts = _strings(values.cast(pa.int8()) if pa.types.is_boolean(values.type) else values)
     return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.large_utf8()), texts)
 
 

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlops_runtime.core.digest import canonical_json
 from mlops_runtime.core.errors import ConfigError, EmptyInputError, SchemaError, problem
-from mlops_runtime.monitoring.multivariate.arrays import array_of, plain
+from mlops_runtime.monitoring.multivariate.arrays import array_of, plain, rounded
 from mlops_runtime.monitoring.multivariate.components import Components
-from mlops_runtime.monitoring.multivariate.encoding import Encoding, without_views
+from mlops_runtime.monitoring.multivariate.encoding import Encoding
 from mlops_runtime.monitoring.multivariate.fourier import FourierFeatures
 from mlops_runtime.monitoring.multivariate.report import MIN_ROWS
+from mlops_runtime.monitoring.multivariate.table_sample import TableSample
 from mlops_runtime.monitoring.multivariate.tally import Tally
 from mlops_runtime.monitoring.state.table import as_table
 
-__all__ = ["MultivariateReference"]
+__all__ = ["MOST_ROWS", "MULTIVARIATE_FILE", "MultivariateReference"]
 
 F64 = NDArray[np.float64]
 I16 = NDArray[np.int16]
 
 FORMAT_VERSION = 1
-_FILE = "multivariate.json"
-_MOST_ROWS = 32_768
+MULTIVARIATE_FILE = "multivariate.json"
+MOST_ROWS = 32_768
 _SAMPLE_ROWS = 2048
 _RETAINED_SHARE = 0.65
 
@@ -54,25 +56,35 @@ class MultivariateReference:
     seed: int
 
     @classmethod
-    def fit(cls, table: object, *, seed: int = 0, most_rows: int = _MOST_ROWS) -> MultivariateReference:
-        """Fit on an Arrow-able table: on all rows, or on a random `most_rows` of them.
+    def fit(
+        cls, data: object, *, categorical: Collection[str] = (), seed: int = 0, most_rows: int = MOST_ROWS
+    ) -> MultivariateReference:
+        """Fit on reference data, an Arrow-able object or batches of one schema, read once: on a random `most_rows`.
 
-        The same table, seed and NumPy give the same reference. Raises EmptyInputError for fewer than 30 rows,
-        SchemaError for a table without a column of numbers or strings, ConfigError for an unusable seed or `most_rows`.
+        The same rows, seed and NumPy give the same reference, however they are cut into batches. categorical: columns
+        of integers or booleans that are names. Raises EmptyInputError for fewer than 30 rows, SchemaError for data
+        without a column of numbers or strings, or with too many (see `Encoding.fit`), ConfigError for an unusable seed,
+        `most_rows` or `categorical`.
         """
         if seed < 0 or most_rows < MIN_ROWS:
             got = f"seed {seed}, most_rows {most_rows}"
             expected = f"a seed of 0 or more, {MIN_ROWS} rows or more"
             raise ConfigError(problem(expected=expected, got=got, where="fit", next_step="leave the defaults"))
-        reference = without_views(as_table(table))
-        if reference.num_rows < MIN_ROWS:
-            expected, got = f"{MIN_ROWS} reference rows or more", str(reference.num_rows)
-            raise EmptyInputError(problem(expected=expected, got=got, where="fit", next_step="use a longer window"))
-        rng = np.random.default_rng(seed)
-        rows = min(reference.num_rows, most_rows)
-        shuffled = reference.take(rng.choice(reference.num_rows, rows, replace=False))
-        encoding = Encoding.fit(shuffled[: rows // 2])
-        return cls._of_rows(encoding, encoding.encode(shuffled), rng, seed)
+        sample = TableSample(most_rows, seed=seed)
+        several = isinstance(data, Iterable) and not hasattr(data, "__arrow_c_stream__")
+        for batch in cast("Iterable[object]", data) if several else (data,):
+            sample.offer(as_table(batch))
+        return cls.of_sample(sample.table(), categorical=categorical, seed=seed)
+
+    @classmethod
+    def of_sample(cls, sample: pa.Table, *, categorical: Collection[str] = (), seed: int = 0) -> MultivariateReference:
+        """Fit on random rows of the reference data, in random order (`TableSample`). Raises as `fit`."""
+        rows = sample.num_rows
+        if rows < MIN_ROWS:
+            expected, next_step = f"{MIN_ROWS} reference rows or more", "use a longer window"
+            raise EmptyInputError(problem(expected=expected, got=str(rows), where="fit", next_step=next_step))
+        encoding = Encoding.fit(sample[: rows // 2], categorical=categorical)
+        return cls._of_rows(encoding, encoding.encode(sample), np.random.default_rng(seed), seed)
 
     @classmethod
     def _of_rows(cls, encoding: Encoding, rows: I16, rng: np.random.Generator, seed: int) -> MultivariateReference:
@@ -88,7 +100,7 @@ class MultivariateReference:
             residuals=Tally().add(components.residuals(rows[half:])),
             feature_sums=features.sums(rows),
             feature_covariance=covariance,
-            feature_variances=np.maximum(np.linalg.eigvalsh(covariance), 0.0),
+            feature_variances=rounded(np.maximum(np.linalg.eigvalsh(covariance), 0.0)),
             sample=rows[half:][:_SAMPLE_ROWS].copy(),
             seed=seed,
         )
@@ -118,19 +130,21 @@ class MultivariateReference:
             "sample": plain(self.sample),
             "seed": str(self.seed),
         }
-        return {_FILE: canonical_json(document)}
+        return {MULTIVARIATE_FILE: canonical_json(document)}
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> MultivariateReference:
         """Read what `to_files` wrote. Raises SchemaError for anything else."""
         try:
-            return cls._from_document(json.loads(files[_FILE]))
+            return cls._from_document(json.loads(files[MULTIVARIATE_FILE]))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             if isinstance(error, SchemaError):
                 raise
             got = f"{type(error).__name__}: {error}"
             expected, next_step = "a multivariate reference", "fit the reference again"
-            raise SchemaError(problem(expected=expected, got=got, where=_FILE, next_step=next_step)) from error
+            raise SchemaError(
+                problem(expected=expected, got=got, where=MULTIVARIATE_FILE, next_step=next_step)
+            ) from error
 
     @classmethod
     def _from_document(cls, values: Mapping[str, Any]) -> MultivariateReference:
@@ -138,20 +152,20 @@ class MultivariateReference:
             raise ValueError(f"format_version {values['format_version']!r}, not {FORMAT_VERSION}")
         encoding = Encoding.from_dict(values["columns"])
         width = encoding.width
-        features = FourierFeatures.from_dict(values["features"], width=width, where=_FILE)
+        features = FourierFeatures.from_dict(values["features"], width=width, where=MULTIVARIATE_FILE)
         size, rows = features.size, int(values["rows"])
         seed = int(values["seed"])
         if rows < MIN_ROWS or seed < 0:
             raise ValueError(f"{rows} rows, seed {seed}")
         return cls(
             encoding=encoding,
-            components=Components.from_dict(values["components"], width=width, where=_FILE),
+            components=Components.from_dict(values["components"], width=width, where=MULTIVARIATE_FILE),
             features=features,
             rows=rows,
             residuals=Tally.from_dict(values["residuals"]),
-            feature_sums=array_of(values["feature_sums"], "i8", (size,), where=_FILE),
-            feature_covariance=array_of(values["feature_covariance"], "f8", (size, size), where=_FILE),
-            feature_variances=array_of(values["feature_variances"], "f8", (size,), where=_FILE),
-            sample=array_of(values["sample"], "i2", (None, width), where=_FILE),
+            feature_sums=array_of(values["feature_sums"], "i8", (size,), where=MULTIVARIATE_FILE),
+            feature_covariance=array_of(values["feature_covariance"], "f8", (size, size), where=MULTIVARIATE_FILE),
+            feature_variances=array_of(values["feature_variances"], "f8", (size,), where=MULTIVARIATE_FILE),
+            sample=array_of(values["sample"], "i2", (None, width), where=MULTIVARIATE_FILE),
             seed=seed,
         )
