@@ -2,7 +2,8 @@
 
 Evidently's drift preset takes one statistic for numbers and one for categories a report, so PSI, KS (chi-square),
 Jensen-Shannon and Wasserstein (Hellinger) are four of them. It takes minutes for 1,000,000 x 70 values; both are
-measured on a table that it finishes, and no figure is scaled up. See `bench_drift_evidently.py` for its environment.
+measured on a table that it finishes, and no figure is scaled up. Evidently needs pandas < 3, so it lives in a virtual
+environment of its own, which this script builds under `.peers/` (network needed once).
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from bench_drift_evidently import REQUIREMENTS
 from report_table import read_once, table, written
 
 from mlops_runtime import _native
 from mlops_runtime.monitoring import Baseline, Monitor
 from mlops_runtime.sizing import Contender, Measurement, PeerProcess, benchmark_main, measure, peer_environment
 
+_REQUIREMENTS = ("evidently==0.7.23", "pandas==2.3.3", "pyarrow>=19")
 _SCRIPT = Path(__file__).parent / "peers" / "evidently_drift.py"
 _NUMBERS, _STRINGS = 5, 2
 
@@ -28,7 +29,7 @@ def run(quick: bool) -> list[Measurement]:
         table(rows, _NUMBERS, _STRINGS, shift=shift, seed=seed) for shift, seed in ((0.0, 1), (0.1, 2))
     )
     baseline = Baseline.fit(reference)
-    python = peer_environment("evidently", REQUIREMENTS, root=Path(__file__).parents[1] / ".peers")
+    python = peer_environment("evidently", _REQUIREMENTS, root=Path(__file__).parents[1] / ".peers")
     environment = {"DO_NOT_TRACK": "1", "PYTHONWARNINGS": "ignore"}
     with tempfile.TemporaryDirectory() as folder, PeerProcess(python, _SCRIPT, environment=environment) as peer:
         peer.call("prepare", **written(Path(folder), reference=reference, current=current))

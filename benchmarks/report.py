@@ -21,7 +21,6 @@ _HEADLINES = (
     "vocabulary encode, dictionaries, 1,000,000 x 8, 2 threads",
     "shuffled epoch, 2,000,000 x 264 bytes, batches of 4,096, 2 thread(s)",
     "shuffled epoch beside DataLoader, 400,000 rows, 1 thread(s)",
-    "drift report, 1,000,000 x (10 numbers + 5 strings)",
 )
 _BEGIN, _END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
 
