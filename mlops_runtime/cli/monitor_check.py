@@ -38,7 +38,11 @@ _FIRES_EXIT_CODE = 3
 @click.option("--every", callback=read_duration, default="10s", show_default=True, help="How often to look, then.")
 @click.option("--over", multiple=True, metavar="KEY", help="Judge windows also added up over this key of segments.")
 @click.option(
-    "--settle", callback=read_duration, default="0s", help="Leave windows alone until so long after their end."
+    "--settle",
+    callback=read_duration,
+    default="5s",
+    show_default=True,
+    help="Leave windows alone until so long after their end.",
 )
 @click.option("--pages", type=click.Path(path_type=Path), help="Folder for a drift page of each window with an alert.")
 @click.option("--pages-url", default="", help="Where readers of alerts find that folder.")
@@ -55,6 +59,7 @@ def check(**options: Any) -> int:
 
     Points that were judged before are skipped, so this may run as often as you like, from cron or with --follow; what
     the sinks did not take waits on disk for the next time. With --points alone the time is that of the last point.
+    Drift in a store is judged over all looks together, window by window.
     """
     given = [*options["points"], *([options["store"]] if options["store"] else [])]
     if not given:
@@ -143,7 +148,8 @@ def _render(console: Console, found: Round, delivered: Mapping[str, Delivered]) 
         for alert in found.firing
     ]
     told = sum(len(note.alerts) for note in found.notifications)
-    title = f"{len(rows)} firing, {found.pending} pending; {found.points} new points, {told} alerts to tell"
+    late = f", {found.late} of windows before the last, which change nothing" if found.late else ""
+    title = f"{len(rows)} firing, {found.pending} pending; {found.points} new points{late}, {told} alerts to tell"
     console.print(table(title, ("alert", "of", "severity", "since (UTC)", "evidence"), rows))
     for name, done in delivered.items():
         problem = f" — {done.error}" if done.error else ""

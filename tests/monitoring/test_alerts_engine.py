@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops_runtime.core.errors import IntegrityError
+from mlops_runtime.monitoring.alerts.board import Board
 from mlops_runtime.monitoring.alerts.engine import AlertEngine
 from mlops_runtime.monitoring.points import Point, Span
 
@@ -20,6 +21,10 @@ HIGH = "name: high, metric: psi, when: {above: 0.25, clear: 0.2}"
 
 def _said(round_):
     return [(alert.state, alert.labels.get("column")) for note in round_.notifications for alert in note.alerts]
+
+
+def _told(round_):
+    return [alert for note in round_.notifications for alert in note.alerts]
 
 
 def _run(engine, values, *, start=0, **labels):
@@ -155,6 +160,45 @@ def test_a_silence_that_ends_in_a_breach_is_one_alert(tmp_path):
     after = engine.observe([point(5, 0.0, metric="rows")], now=hour(6)).firing[0]
     assert before.id == after.id
     assert (after.missing, after.value) == (False, 0.0)
+
+
+@pytest.mark.parametrize("then", ["fire", "resolve"])
+def test_a_backlog_that_is_read_long_after_its_time_is_not_missed(tmp_path, then):
+    engine = AlertEngine(rules(HIGH + f", missing: {{after: 2h, then: {then}}}"), tmp_path)
+    high = 0.9 if then == "resolve" else 0.1
+    found = engine.observe([point(0, high), point(1, high)], now=hour(500))
+    assert [one.fired_at for one in found.firing] == ([hour(1)] if then == "resolve" else [])
+    assert len(engine.observe([], now=hour(600)).firing) == len(found.firing)
+
+
+def test_what_stops_while_other_series_of_a_backlog_go_on_is_missed(tmp_path):
+    engine = AlertEngine(rules("name: silent, metric: rows, when: {below: 1}, missing: {after: 2h}"), tmp_path)
+    going = [point(number, 9.0, metric="rows", tenant="b") for number in range(6)]
+    found = engine.observe([point(0, 9.0, metric="rows", tenant="a"), *going], now=hour(500))
+    assert [dict(one.labels) for one in found.firing] == [{"tenant": "a"}]
+
+
+def test_the_last_window_restated_begins_or_ends_its_alert_and_earlier_ones_do_not(tmp_path):
+    engine = AlertEngine(rules(HIGH), tmp_path)
+    (first,) = _told(engine.observe([point(0, 0.1), point(1, 0.9)], now=hour(2)))
+    (ended,) = _told(engine.observe([point(1, 0.1)], now=hour(2.1)))
+    assert (first.id, first.state, ended.id, ended.state) == (ended.id, "firing", first.id, "resolved")
+    found = engine.observe([point(0, 0.9)], now=hour(2.2))
+    assert (found.points, found.late, found.notifications) == (0, 1, ())
+    (again,) = _told(engine.observe([point(1, 0.8)], now=hour(2.3)))
+    assert (again.state, again.value, again.fired_at) == ("firing", 0.8, hour(2))
+    assert engine.observe([point(1, 0.8)], now=hour(2.4)).points == 0
+
+
+def test_a_restated_window_is_once_in_the_past_that_changes_are_judged_by(tmp_path):
+    rule = "name: fell, metric: auc, when: {falls_by: 0.1, over: 5}"
+    once, twice = (AlertEngine(rules(rule), tmp_path / name) for name in ("once", "twice"))
+    for number, value in enumerate([0.80, 0.81, 0.82, 0.83, 0.84, 0.85, 0.86]):
+        once.observe([point(number, value, metric="auc")], now=hour(number + 1))
+        for restated in (0.79, 0.9, value):
+            twice.observe([point(number, restated, metric="auc")], now=hour(number + 1))
+    histories = [next(iter(Board.load(one.folder).series.values())).history for one in (once, twice)]
+    assert histories[0] == histories[1] == [0.82, 0.83, 0.84, 0.85, 0.86]
 
 
 def test_values_that_could_not_be_computed_keep_the_state(tmp_path):

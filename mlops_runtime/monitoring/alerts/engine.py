@@ -33,6 +33,8 @@ __all__ = ["AlertEngine", "Round"]
 class Round:
     """What a round found. points, late: taken, and skipped because they were seen before or came too late.
 
+    A point that restates the last window of its series is taken: the window is judged again. Earlier ones are late.
+
     firing: every alert that fires now, told or not. pending: how many series are about to fire.
     """
 
@@ -95,8 +97,7 @@ class AlertEngine:
             for _, batch in groupby(ordered, key=lambda point: point.span.end):
                 new, old = self._step(board, list(batch), now)
                 taken, late = taken + new, late + old
-            for one in board.series.values():
-                one.overdue(self._rules[one.rule], now)
+            self._miss(board, now)
             self._tell(board, board.series.values(), now)
             board.forget()
             board.cursor = cursor or board.cursor
@@ -119,10 +120,20 @@ class AlertEngine:
         for rule, series, point in judged:
             before = series.machine.fired
             taken += series.observe(rule, point)
+            series.note_live(rule, now)
             if series.machine.fired != before:
                 series.evidence = self._evidence_of(rule, point, batch)
         self._tell(board, [series for _, series, _ in judged], now)
         return taken, len(judged) - taken
+
+    def _miss(self, board: Board, now: datetime) -> None:
+        """Note what does not come: by the clock where points came as they were made, else by the newest of all points.
+
+        Of a backlog that was read long after its time nobody expects that it goes on.
+        """
+        newest = max((one.machine.seen for one in board.series.values() if one.machine.seen), default=now)
+        for one in board.series.values():
+            one.overdue(self._rules[one.rule], now if one.live else min(now, newest))
 
     def _evidence_of(self, rule: Rule, point: Point, batch: Sequence[Point]) -> Evidence:
         """Ask for evidence; an alert goes out without it rather than not at all."""

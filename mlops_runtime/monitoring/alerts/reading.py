@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from mlops_runtime.core.errors import ConfigError, DataError, problem
+from mlops_runtime.core.errors import ConfigError, DataError, SchemaError, problem
+from mlops_runtime.monitoring.alerts.sequences import Sequences
 from mlops_runtime.monitoring.points import Point, Span
 from mlops_runtime.monitoring.report.drift import DriftReport
 from mlops_runtime.monitoring.report.points import drift_points
@@ -19,6 +20,8 @@ __all__ = ["PointsFile", "WindowReader", "add_up"]
 
 _LOOK_BACK = timedelta(hours=1)
 _KEYS_END_AFTER = timedelta(days=1)
+_REMEMBERED = 12
+_SUM = "sum of "
 
 
 class PointsFile:
@@ -76,9 +79,10 @@ def _points_of(values: Mapping[str, Any]) -> list[Point]:
 class WindowReader:
     """The windows of a store that were not read before, as points; the reports they come from are at hand until then.
 
-    over: names of keys; windows that differ in them alone are also added up (exactly), so that a rule sees the whole
-    and its evidence the segments. settle: how long a window must have been over, for servers that write parts of one.
-    reads: how often it was read.
+    Verdicts are sequential (`sequences.py`): each window is judged as the latest of its key, and may be judged as often
+    as windows come. over: names of keys; windows that differ in them alone are also added up (exactly), so that a rule
+    sees the whole and its evidence the segments. settle: how long a window must have been over, for servers that write
+    parts of one. reads: how often it was read.
     """
 
     def __init__(self, store: WindowStore, *, over: Sequence[str] = (), settle: timedelta = timedelta(0)) -> None:
@@ -91,21 +95,26 @@ class WindowReader:
     def read(self, *, cursor: str, now: datetime) -> tuple[list[Point], str]:
         """Return the points of windows that are newer, in their key, than `cursor` says, and the next cursor.
 
-        A key that begins is found if its windows end at most an hour before those of the others. Raises as
-        `WindowStore.windows`.
+        A key that begins is found if its windows end at most an hour before those of the others. One of a key's last
+        windows that has grown since it was read, by rows that came late, is given again: its statistics are of all
+        rows, its verdict of those that were there in time. Raises as `WindowStore.windows`, and SchemaError for a
+        cursor that is none.
         """
-        read = {key: datetime.fromisoformat(end) for key, end in (json.loads(cursor) if cursor else {}).items()}
-        since = min(read.values()) - _LOOK_BACK if read else None
+        read, texts = _read_cursor(cursor)
+        since = min(map(max, read.values())) - _LOOK_BACK if read else None
         over = [one for one in self._store.windows(since=since) if one.span.end <= now - self._settle]
-        new = [window for window in over if _key(window) not in read or window.span.end > read[_key(window)]]
+        new = [window for window in over if _is_new(window, read.get(_key(window), {}))]
         self.reads += 1
         self._reports = {}
+        sequences = Sequences(texts)
         points: list[Point] = []
-        for window in (*new, *add_up(new, self._over)):
-            report = window.report(self._store.baseline(window.baseline))
-            self._reports[window.span, frozenset(window.key.items())] = report
-            points += drift_points(report, window.span, window.key)
-        return points, _cursor(read, new)
+        for place, windows in (("", new), (_SUM, add_up(new, self._over))):
+            for window in windows:
+                baseline = self._store.baseline(window.baseline)
+                report = sequences.judge(place + _key(window), window, baseline)
+                self._reports[window.span, frozenset(window.key.items())] = report
+                points += drift_points(report, window.span, window.key)
+        return points, _cursor(read, new, sequences) if new else cursor
 
     def report_of(self, point: Point) -> DriftReport | None:
         """Return the report that a point of the last `read` comes from."""
@@ -113,17 +122,53 @@ class WindowReader:
         return self._reports.get((point.span, frozenset(labels.items())))
 
 
+_Read = dict[datetime, int]  # the rows of a key's last windows as they were read, by when they ended
+
+
 def _key(window: Window) -> str:
     return json.dumps(sorted(window.key.items()))
 
 
-def _cursor(read: Mapping[str, datetime], new: Sequence[Window]) -> str:
-    """Return the newest end of each key, without keys that ended a day before the newest of all."""
-    ends = dict(read)
+def _is_new(window: Window, read: _Read) -> bool:
+    """Whether a window ended later than all of its key that were read, or has grown since."""
+    return not read or window.span.end > max(read) or window.rows > read.get(window.span.end, window.rows)
+
+
+def _read_cursor(cursor: str) -> tuple[dict[str, _Read], dict[str, str]]:
+    """Return what was read of each key, and the texts of the sequences."""
+    if not cursor:
+        return {}, {}
+    try:
+        values = json.loads(cursor)
+        read = {
+            key: {datetime.fromisoformat(end): int(rows) for end, rows in ends.items()}
+            for key, ends in values["read"].items()
+            if ends
+        }
+        return read, {str(key): str(text) for key, text in values["sequences"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        got, next_step = f"{type(error).__name__}: {error}", "remove the folder of alerts to start afresh"
+        expected = "how far the windows were read"
+        raise SchemaError(problem(expected=expected, got=got, where="alerts", next_step=next_step)) from error
+
+
+def _cursor(read: Mapping[str, _Read], new: Sequence[Window], sequences: Sequences) -> str:
+    """Return the last windows of each key, and its sequence, without keys that ended a day before the newest of all."""
+    ends = {key: dict(one) for key, one in read.items()}
     for window in new:
-        ends[_key(window)] = max(window.span.end, ends.get(_key(window), window.span.end))
-    oldest = max(ends.values()) - _KEYS_END_AFTER if ends else None
-    return json.dumps({key: end.isoformat() for key, end in ends.items() if oldest is not None and end >= oldest})
+        ends.setdefault(_key(window), {})[window.span.end] = window.rows
+    oldest = max(map(max, ends.values())) - _KEYS_END_AFTER
+    kept = {
+        key: {end: one[end] for end in sorted(one)[-_REMEMBERED:]} for key, one in ends.items() if max(one) >= oldest
+    }
+    written = {key: {end.isoformat(): rows for end, rows in one.items()} for key, one in kept.items()}
+    whole = {frozenset(map(tuple, json.loads(key))) for key in kept}
+    texts = {
+        key: text
+        for key, text in sequences.texts().items()
+        if any(frozenset(map(tuple, json.loads(key.removeprefix(_SUM)))) <= one for one in whole)
+    }
+    return json.dumps({"read": written, "sequences": texts})
 
 
 def add_up(windows: Iterable[Window], over: Sequence[str]) -> list[Window]:

@@ -24,7 +24,8 @@ _DIGITS = 4
 class Series:
     """What is kept of one set of labels.
 
-    point: the last one that was judged. history: earlier values, where the rule is about changes. evidence: of the
+    point: the last one that was judged. history: earlier values, where the rule is about changes. before, grew: the
+    machine, and whether history has the value, as they were for that point: it may be restated. evidence: of the
     alert that fires. told: whether the sinks know that it fires. told_at: when they last heard so. telling: how often
     they heard of this firing. held_back: firings they were not told of. missing: it fires because nothing comes.
     """
@@ -40,6 +41,9 @@ class Series:
     telling: int = 0
     held_back: int = 0
     missing: bool = False
+    live: bool = False
+    before: Machine | None = None
+    grew: bool = False
 
     @property
     def alert_id(self) -> str:
@@ -48,20 +52,35 @@ class Series:
         return alert_id(self.rule, self.labels, self.machine.fired)
 
     def observe(self, rule: Rule, point: Point) -> bool:
-        """Judge a point; return whether it is new rather than late or read before."""
-        at = point.span.end
-        if self.machine.seen is not None and at <= self.machine.seen:
+        """Judge a point; return whether it is new, or restates the last one, rather than late or read before."""
+        at, seen = point.span.end, self.machine.seen
+        again = self._restates(point)
+        if seen is not None and at <= seen and not again:
             return False
-        finding = rule.when.judge(point, self.history)
-        is_back = self.missing and finding in (Finding.CLEAR, Finding.WITHIN)
-        machine = self.machine.resolve(at) if is_back else self.machine
+        machine = self.before if again and self.before is not None else self.machine
+        past = self.history[:-1] if again and self.grew else self.history
+        finding = rule.when.judge(point, past)
+        if self.missing and finding in (Finding.CLEAR, Finding.WITHIN):
+            machine = machine.resolve(at)
+        self.before = machine
         self._become(machine.step(finding, at, lasting=rule.for_, keep=rule.keep_firing_for))
         self.missing = self.missing and finding is Finding.UNKNOWN
         self.point = point
         usable = not math.isnan(point.value) and point.n >= rule.when.min_rows
-        if rule.when.is_relative and usable and finding is not Finding.BREACH:
-            self.history = [*self.history, point.value][-rule.when.over :]
+        self.grew = rule.when.is_relative and usable and finding is not Finding.BREACH
+        self.history = [*past, point.value][-rule.when.over :] if self.grew else past
         return True
+
+    def _restates(self, point: Point) -> bool:
+        """Whether a point says otherwise of the last window, of which rows or labels came late."""
+        same = self.before is not None and not self.missing and point.span == self.point.span
+        return same and point.to_dict() != self.point.to_dict()
+
+    def note_live(self, rule: Rule, now: datetime) -> None:
+        """Note whether the last point came while it could still be missed."""
+        if rule.missing is not None and not self.live:
+            span = self.point.span
+            self.live = now - span.end <= rule.missing.allowed(span.end - span.start)
 
     def overdue(self, rule: Rule, now: datetime) -> None:
         """Apply the rule's policy when nothing came for too long."""
@@ -72,9 +91,10 @@ class Series:
         if now < at:
             return
         if policy.then == "fire" and self.machine.phase is not Phase.FIRING:
-            self.missing = True
+            self.missing, self.before = True, None
             self._become(self.machine.fire(at))
         elif policy.then == "resolve":
+            self.before = None
             self._become(self.machine.resolve(at))
 
     def _become(self, machine: Machine) -> None:
@@ -154,6 +174,9 @@ class Series:
             "telling": self.telling,
             "held_back": self.held_back,
             "missing": self.missing,
+            "live": self.live,
+            "before": self.before.to_dict() if self.before else None,
+            "grew": self.grew,
         }
         always = {"rule": self.rule, "labels": dict(self.labels), "point": self.point.to_dict()}
         kept = {name: value for name, value in values.items() if value}
@@ -165,6 +188,7 @@ class Series:
         readers: dict[str, Callable[[Any], Any]] = {
             "point": Point.from_dict,
             "machine": Machine.from_dict,
+            "before": Machine.from_dict,
             "evidence": Evidence.from_dict,
             "told": Alert.from_dict,
             "told_at": datetime.fromisoformat,
