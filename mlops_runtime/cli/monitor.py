@@ -9,6 +9,7 @@ from mlops_runtime.cli.lazy import Entry, LazyGroup
 __all__ = ["monitor"]
 
 _VERBS = {  # each lives in cli/monitor_<verb>.py
+    "behaviour": Entry("monitor_behaviour", "How a model's behaviour changed: scores, calibration, fairness."),
     "check": Entry("monitor_check", "Judge what is new by rules; tell alerts."),
     "estimate": Entry("monitor_estimate", "How good a model is, before labels arrive."),
     "fit": Entry("monitor_fit", "A baseline from reference data."),

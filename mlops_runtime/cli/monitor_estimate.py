@@ -6,13 +6,13 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mlops_runtime.cli.labels import read_labels
 from mlops_runtime.cli.output import json_option, stage_progress
-from mlops_runtime.cli.points_output import give_points
+from mlops_runtime.cli.points_output import give_points, points_options
 from mlops_runtime.cli.times import read_duration
 from mlops_runtime.core.errors import ConfigError, problem
 
@@ -39,6 +39,7 @@ __all__ = ["estimate"]
     callback=read_labels,
     help="Of a store, only windows of this key; of files, say whose rows these are.",
 )
+@points_options
 @json_option
 def estimate(
     bundle: str,
@@ -47,7 +48,7 @@ def estimate(
     time: str | None,
     window: dt.timedelta,
     labels: dict[str, str],
-    as_json: bool,
+    **outputs: Any,
 ) -> None:
     """Estimate how good the model of BUNDLE is on the rows of FILES, before anybody knows what came true.
 
@@ -66,7 +67,7 @@ def estimate(
     else:
         points, notes = _of_files(opened, estimator, files, time=time, window=window, labels=labels)
     title = f"Performance of {opened.manifest.name}, estimated"
-    give_points(points, title=title, notes=notes, as_json=as_json)
+    give_points(points, title=title, notes=notes, **outputs)
 
 
 def _estimator(bundle: Bundle) -> Estimator:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from mlops_runtime.cli.labels import read_labels
 from mlops_runtime.cli.output import emit, json_option, table
+from mlops_runtime.cli.scoring import scoring_of, scoring_options
 from mlops_runtime.cli.times import read_duration
 
 if TYPE_CHECKING:
@@ -26,28 +27,19 @@ __all__ = ["labels"]
 @click.command(epilog="Example: mlrt monitor labels paid.csv --predictions scored.csv --score fraud --label paid")
 @click.argument("files", metavar="LABELS...", nargs=-1, required=True)
 @click.option("--predictions", multiple=True, required=True, metavar="FILE", help="Predictions; may be repeated.")
-@click.option(
-    "--task",
-    type=click.Choice(["binary", "multiclass", "regression"]),
-    default="binary",
-    show_default=True,
-    help="What is predicted.",
-)
+@scoring_options
 @click.option("--id", "id_column", default="id", show_default=True, help="The column of the prediction's id, of both.")
 @click.option("--time", default="time", show_default=True, help="The column of the time, of both.")
-@click.option(
-    "--score", "scores", multiple=True, default=("score",), help="The score's column; one for each class of several."
-)
 @click.option("--label", default="label", show_default=True, help="The label's column.")
-@click.option("--classes", help="What labels are called, separated by commas, the positive one last. [default: 0,1]")
-@click.option("--threshold", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Positive from here on.")
-@click.option("--group", "groups", multiple=True, metavar="COLUMN", help="Measure its groups, too; may be repeated.")
 @click.option(
     "--window", callback=read_duration, default="1d", show_default=True, help="How long a window is: 15m, 6h, 1d."
 )
 @click.option("--delay", callback=read_duration, default="0s", help="How long after its end a window waits for labels.")
 @click.option(
     "--horizon", callback=read_duration, default="30d", show_default=True, help="How long after that rows are kept."
+)
+@click.option(
+    "--keep", callback=read_duration, default="730d", show_default=True, help="How long measured points are kept."
 )
 @click.option(
     "--store", type=click.Path(path_type=Path), help="Folder to keep the join in, for labels that come another day."
@@ -75,6 +67,7 @@ def labels(  # noqa: PLR0913 - a command's options
     window: dt.timedelta,
     delay: dt.timedelta,
     horizon: dt.timedelta,
+    keep: dt.timedelta,
     store: Path | None,
     named: dict[str, str],
     as_json: bool,
@@ -85,14 +78,13 @@ def labels(  # noqa: PLR0913 - a command's options
     windows that have closed are measured, and again when a later label changes them. Without it all windows are.
     """
     from mlops_runtime.monitoring.performance.join import JoinSpec
-    from mlops_runtime.monitoring.performance.scoring import Scoring
 
-    scoring = Scoring(task, tuple(classes.split(",")) if classes else (), threshold)  # type: ignore[arg-type]
     spec = JoinSpec(
-        scoring=scoring,
+        scoring=scoring_of(task, classes, threshold),
         window_s=int(window.total_seconds()),
         delay_s=int(delay.total_seconds()),
         horizon_s=int(horizon.total_seconds()),
+        points_s=int(keep.total_seconds()),
         id=id_column,
         time=time,
         scores=scores,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import click
 from rich.console import Console
 from rich.table import Table
 
@@ -14,9 +16,22 @@ from mlops_runtime.cli.output import emit, table
 if TYPE_CHECKING:
     from mlops_runtime.monitoring.points import Point
 
-__all__ = ["give_points", "point_table"]
+__all__ = ["give_points", "point_table", "points_options"]
 
 _MOST_ROWS = 200
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def points_options(command: _F) -> _F:
+    """Add `--html` and `--markdown`."""
+    path = click.Path(path_type=Path)
+    for option in (
+        click.option("--markdown", "markdown_path", type=path, help="Also write the points as Markdown."),
+        click.option("--html", "html_path", type=path, help="Also write a page with plots; opens offline."),
+    ):
+        command = option(command)
+    return command
 
 
 def give_points(
@@ -24,16 +39,30 @@ def give_points(
     *,
     title: str,
     as_json: bool,
+    html_path: Path | None = None,
+    markdown_path: Path | None = None,
     notes: Iterable[str] = (),
+    shown: Sequence[Point] | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Print points, and notes on them. more: what the JSON object holds beside `points` and `notes`."""
-    said = list(notes)
+    """Print points, and notes on them; write the pages that were asked for.
+
+    shown: the points for human eyes, if not all. more: what the JSON object holds beside `points` and `notes`.
+    """
+    said, chosen = list(notes), points if shown is None else shown
+    if html_path is not None:
+        from mlops_runtime.monitoring.report.point_page import render_point_page
+
+        render_point_page(chosen, html_path, title=title, notes=said)
+    if markdown_path is not None:
+        from mlops_runtime.monitoring.report.markdown import render_points_markdown
+
+        render_points_markdown(chosen, markdown_path, title=title, notes=said)
 
     def render(console: Console) -> None:
-        console.print(point_table(title, points[-_MOST_ROWS:]))
-        if len(points) > _MOST_ROWS:
-            console.print(f"… the last {_MOST_ROWS} of {len(points):,}; --json prints all", markup=False)
+        console.print(point_table(title, chosen[-_MOST_ROWS:]))
+        if len(chosen) > _MOST_ROWS:
+            console.print(f"… the last {_MOST_ROWS} of {len(chosen):,}; --json prints all", markup=False)
         for note in said:
             console.print(f"note: {note}", style="yellow", markup=False)
 

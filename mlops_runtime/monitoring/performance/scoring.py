@@ -87,7 +87,7 @@ class ScoredRows:
         """How many rows there are."""
         return len(self.outcomes)
 
-    def where(self, chosen: NDArray[np.bool_]) -> ScoredRows:
-        """Return the chosen rows."""
-        groups = tuple(Groups(each.column, each.names, each.index[chosen]) for each in self.groups)
-        return ScoredRows(self.scores[chosen], self.outcomes[chosen], groups)
+    def take(self, rows: NDArray[np.intp]) -> ScoredRows:
+        """Return rows by their places."""
+        groups = tuple(Groups(each.column, each.names, each.index[rows]) for each in self.groups)
+        return ScoredRows(self.scores[rows], self.outcomes[rows], groups)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mlops_runtime.core.durable import durable_write
+from mlops_runtime.monitoring.points import Point
 from mlops_runtime.monitoring.report.drift import ColumnDrift, DriftReport, write_p
 from mlops_runtime.monitoring.report.timeline import Timeline
 from mlops_runtime.monitoring.statistics.effects import percent
 
-__all__ = ["render_markdown", "write_markdown"]
+__all__ = ["render_markdown", "render_points_markdown", "write_markdown"]
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&:@$^=\"'])")
 _MOST_BINS, _MOST_CONTRIBUTIONS = 3, 20
@@ -28,6 +30,19 @@ def write_markdown(timeline: Timeline, *, title: str = "Drift report") -> str:
     parts += [part for part in (_moved(timeline.total), *_sections(timeline)) if part]
     notes = [f"- {_text(note)}" for note in timeline.total.notes]
     return "\n\n".join([*parts, *(["## Notes", "\n".join(notes)] if notes else [])]) + "\n"
+
+
+def render_points_markdown(points: Sequence[Point], path: Path, *, title: str, notes: Sequence[str] = ()) -> None:
+    """Write points to a file, durably, one a line of a table. Raises ConfigError when `path` cannot be written."""
+    rows = []
+    for point in points:
+        of = _text(" ".join(f"{name}={value}" for name, value in sorted(point.labels.items())))
+        interval = "" if point.low is None or point.high is None else f"{point.low:.4g} to {point.high:.4g}"
+        value = "" if math.isnan(point.value) else f"{point.value:.4g}"
+        rows.append((_text(point.metric), of, point.span.to_dict()["start"], value, interval, f"{point.n:,}"))
+    headers = ("metric", "of", "from", "value", "95 % interval", "rows")
+    parts = [f"# {_text(title)}", _table(headers, rows, words=(0, 1, 2)), *(f"- {_text(note)}" for note in notes)]
+    durable_write(Path(path), ("\n\n".join(parts) + "\n").encode())
 
 
 def _lead(report: DriftReport) -> str:
