@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ import click
 from mlops_runtime.cli.current import Current, open_current
 from mlops_runtime.cli.drift_output import give, report_options
 from mlops_runtime.cli.output import json_option, stage_progress
-from mlops_runtime.cli.reference import Batches, Progress, open_reference
+from mlops_runtime.cli.reference import Batches, Progress, categorical_option, open_reference
 from mlops_runtime.cli.times import read_duration
 from mlops_runtime.cli.windowing import Cut, left_out
 from mlops_runtime.core.errors import SchemaError
@@ -29,6 +29,7 @@ __all__ = ["drift"]
 @click.argument("reference")
 @click.argument("current")
 @click.option("--columns", help="Compare only these columns, separated by commas.")
+@categorical_option
 @click.option("--time", metavar="COLUMN", help="The column of each row's time: also report window by window.")
 @click.option("--window", callback=read_duration, default="1d", show_default=True, help="How long a window is.")
 @click.option(
@@ -40,6 +41,7 @@ def drift(
     reference: str,
     current: str,
     columns: str | None,
+    categorical: tuple[str, ...],
     time: str | None,
     window: dt.timedelta,
     segments: tuple[str, ...],
@@ -56,18 +58,24 @@ def drift(
     cut = Cut(time, window, segments) if time or segments else None
     with stage_progress("drift") as progress:
         wanted = columns.split(",") if columns else None
-        timeline = compare_data(reference, current, columns=wanted, cut=cut, progress=progress)
+        timeline = compare_data(reference, current, columns=wanted, categorical=categorical, cut=cut, progress=progress)
     return give(timeline, title=f"Drift: {short_name(reference)} → {short_name(current)}", **outputs)
 
 
 def compare_data(
-    reference: str, current: str, *, columns: Sequence[str] | None, cut: Cut | None, progress: Progress
+    reference: str,
+    current: str,
+    *,
+    columns: Sequence[str] | None,
+    categorical: Collection[str] = (),
+    cut: Cut | None,
+    progress: Progress,
 ) -> Timeline:
     """Read both data sets batch by batch, the current one by the reference's kinds, and compare them.
 
     Columns of the current one that are missing, extra, or unreadable as the reference's kind become notes.
     """
-    before = open_reference(reference, columns=columns, progress=progress)
+    before = open_reference(reference, columns=columns, categorical=categorical, progress=progress)
     now = open_current([current], before, time=cut.time if cut else None, segments=cut.segments if cut else ())
     try:
         counted = _count(now, cut, progress)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import click
 import pyarrow as pa
 
 from mlops_runtime.cli.bundles import open_bundle
@@ -15,13 +16,15 @@ from mlops_runtime.core.blob import read_regular
 from mlops_runtime.core.errors import ConfigError, problem
 from mlops_runtime.data import Column, ColumnKind, Schema, Source, open_source
 from mlops_runtime.monitoring import Baseline
-from mlops_runtime.monitoring.state.summary import ColumnSummary, NumericSummary
+from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary
 
 __all__ = [
     "BASELINE_FILE",
     "Batches",
     "Reference",
+    "categorical_option",
     "fit_reference",
+    "open_declared",
     "open_reference",
     "require_stored",
     "stored_reference",
@@ -32,6 +35,13 @@ _LIMIT_BYTES = 1 << 28
 _REGISTERED = re.compile(r"[^@/*?\[\]]+@[^@/*?\[\]]+")
 
 Progress = Callable[[str, float], None]
+
+categorical_option = click.option(
+    "--categorical",
+    multiple=True,
+    metavar="COLUMN",
+    help="A column of whole numbers that are names, not quantities: codes, ids; may be repeated.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +75,47 @@ class Batches:
         return (batch.table for batch in stream)
 
 
-def open_reference(path: str, *, columns: Sequence[str] | None, progress: Progress) -> Reference:
+def open_reference(
+    path: str, *, columns: Sequence[str] | None, categorical: Collection[str], progress: Progress
+) -> Reference:
     """Return what `path` holds: a bundle (directory, or NAME@VERSION), a stored baseline, or data, which is then read.
 
-    columns: only these. Raises what opening and reading do.
+    columns: only these. categorical: columns of whole numbers that are names; what is stored must know them as such.
+    Raises what opening and reading do, and ConfigError for a name in `categorical` that is no such column.
     """
     stored = stored_reference(path)
     if stored is None:
-        return fit_reference(open_source(path, columns=columns), progress, end=0.5)
+        source = open_declared(path, columns=columns, categorical=categorical)
+        return fit_reference(source, progress, categorical=categorical, end=0.5)
+    _require_categorical(stored.baseline, categorical, where=path)
     return stored if columns is None else stored.select(columns)
 
 
-def fit_reference(source: Source, progress: Progress, *, end: float = 1.0) -> Reference:
+def open_declared(paths: str | Sequence[str], *, columns: Sequence[str] | None, categorical: Collection[str]) -> Source:
+    """Open data; numbers in the columns `categorical` are read as integers, of which every digit is kept.
+
+    Raises as `open_source`, and ConfigError for a name in `categorical` that is no column.
+    """
+    source = open_source(paths, columns=columns)
+    if not categorical:
+        return source
+    schema = source.schema
+    for name in categorical:
+        if name not in schema.names:
+            got, next_step = ", ".join(schema.names), "correct the name after --categorical"
+            raise ConfigError(problem(expected=f"a column `{name}`", got=got, where=str(paths), next_step=next_step))
+    declared = (
+        replace(column, kind="integer") if column.name in categorical and column.kind == "number" else column
+        for column in schema.columns
+    )
+    return open_source(paths, schema=replace(schema, columns=tuple(declared)))
+
+
+def fit_reference(
+    source: Source, progress: Progress, *, categorical: Collection[str] = (), end: float = 1.0
+) -> Reference:
     """Fit a baseline on data of any size, in one pass if its rows are in no order."""
-    baseline = Baseline.fit(Batches(source, progress, "reference", end=end))
+    baseline = Baseline.fit(Batches(source, progress, "reference", end=end), categorical=categorical)
     return Reference(baseline, source.schema, source.notes)
 
 
@@ -106,11 +143,20 @@ def require_stored(path: str) -> Reference:
     return stored
 
 
+def _require_categorical(baseline: Baseline, names: Iterable[str], *, where: str) -> None:
+    for name in names:
+        summary = baseline.columns.get(name)
+        if not isinstance(summary, CategoricalSummary):
+            expected, got = f"a categorical column `{name}`", "none" if summary is None else f"a {summary.kind} one"
+            next_step = "declare it where the baseline is made: `mlrt monitor fit --categorical COLUMN`"
+            raise ConfigError(problem(expected=expected, got=got, where=where, next_step=next_step))
+
+
 def _columns(baseline: Baseline) -> tuple[Column, ...]:
     return tuple(Column(name, _kind(summary)) for name, summary in baseline.columns.items())
 
 
 def _kind(summary: ColumnSummary) -> ColumnKind:
-    if not isinstance(summary, NumericSummary):
-        return "string"
+    if isinstance(summary, CategoricalSummary):
+        return summary.holds
     return "timestamp" if summary.is_time else "number"

@@ -142,7 +142,7 @@ def _integer(values: pa.ChunkedArray, task: _Task) -> pa.ChunkedArray:
         return values
     if is_text(kind):
         return _parse(values, functools.partial(pc.cast, target_type=pa.int64()), task)
-    if pa.types.is_null(kind) or pa.types.is_integer(kind):
+    if pa.types.is_null(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return values.cast(pa.int64())
     if pa.types.is_floating(kind):
         try:

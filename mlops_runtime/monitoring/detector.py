@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Self
 
 import numpy as np
@@ -20,8 +21,9 @@ class DriftDetector:
     """Says whether data have drifted from a reference; memory does not grow with the data.
 
     Data are any Arrow-able object (pyarrow, polars, pandas, duckdb …) or a NumPy array [n, columns], whose columns are
-    called x0, x1 and so on. bins: quantile bins of numeric columns. After `fit`, `baseline_` is what was learned; it
-    travels in bundles (`Baseline.to_files`). Not safe for concurrent updates: give each thread its own, and merge.
+    called x0, x1 and so on. bins: quantile bins of numeric columns. categorical: columns of whole numbers that are
+    names, as of `Baseline.fit`. After `fit`, `baseline_` is what was learned; it travels in bundles
+    (`Baseline.to_files`). Not safe for concurrent updates: give each thread its own, and merge.
 
     >>> detector = DriftDetector().fit(np.random.default_rng(0).normal(size=(1000, 2)))
     >>> detector.update(np.random.default_rng(1).normal([0.0, 1.0], size=(500, 2))).report().drifted
@@ -30,16 +32,16 @@ class DriftDetector:
 
     baseline_: Baseline
 
-    def __init__(self, *, bins: int = 256) -> None:
-        self.bins = bins
+    def __init__(self, *, bins: int = 256, categorical: Collection[str] = ()) -> None:
+        self.bins, self.categorical = bins, categorical
 
     def fit(self, reference: object, y: object = None) -> Self:
         """Learn the reference, and forget what was counted before. y: ignored, for pipelines.
 
         reference: a table or array, or batches of tables that can be read again. Raises ConfigError for unusable
-        `bins`, SchemaError for what is no table, ShapeError for an array that is not [n, columns].
+        `bins` or `categorical`, SchemaError for what is no table, ShapeError for an array that is not [n, columns].
         """
-        self.baseline_ = Baseline.fit(_as_data(reference), bins=self.bins)
+        self.baseline_ = Baseline.fit(_as_data(reference), bins=self.bins, categorical=self.categorical)
         self._monitor = Monitor(self.baseline_)
         return self
 
@@ -75,16 +77,22 @@ class DriftDetector:
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters of the constructor. deep: there is nothing deeper."""
-        return {"bins": self.bins}
+        return {"bins": self.bins, "categorical": self.categorical}
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters of the constructor, for the next `fit`. Raises ConfigError for one that there is not."""
-        unknown = sorted(set(params) - {"bins"})
+        unknown = sorted(set(params) - set(self.get_params()))
         if unknown:
             raise ConfigError(
-                problem(expected="the parameter `bins`", got=", ".join(unknown), where=_WHERE, next_step="leave it out")
+                problem(
+                    expected="the parameters `bins`, `categorical`",
+                    got=", ".join(unknown),
+                    where=_WHERE,
+                    next_step="leave it out",
+                )
             )
-        self.bins = params.get("bins", self.bins)
+        for name, value in params.items():
+            setattr(self, name, value)
         return self
 
     def _fitted(self) -> Monitor:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlops_runtime.core.clock import monotonic_s
+from mlops_runtime.features import FeatureProgram
 from mlops_runtime.monitoring import Baseline
 from mlops_runtime.monitoring.performance.metrics import Interval, choose_threshold, read_groups
 from mlops_runtime.registry import Bundle, BundleContents, Scorer, write_bundle

@@ -168,3 +168,17 @@ def test_integers_beyond_those_kept_are_other() -> None:
     assert (summary.categories[0], summary.truncated, summary.other) == ("3", True, 5)
     live = summary_of(Monitor(baseline).update(zips([3, MAX_CATEGORIES + 4, -1])), "zip")
     assert (live.counts.sum(), live.other, live.new, live.new_examples) == (1, 2, 0, ())
+
+
+def test_declared_unsigned_integers_keep_their_identity_beyond_2_to_the_63() -> None:
+    ids = [2**64 - 1, 2**64 - 1, 7, None, 2**63]
+    baseline = Baseline.fit(zips(ids[1:], pa.uint64()), categorical=("zip",))
+    summary = summary_of(Monitor(baseline).update(zips([*ids, 2**64 - 2], pa.uint64())), "zip")
+    assert dict(zip(summary.categories, summary.counts.tolist(), strict=True)) == {
+        str(2**64 - 1): 2,
+        "7": 1,
+        str(2**63): 1,
+    }
+    assert (summary.missing, summary.new_examples) == (1, (str(2**64 - 2),))
+    signed = summary_of(Monitor(baseline).update(zips([-1, 7])), "zip")
+    assert (int(signed.counts.sum()), signed.new_examples) == (1, ("-1",))

@@ -66,9 +66,16 @@ def test_parts_merge_and_a_reset_forgets_the_data_but_not_the_reference() -> Non
 def test_scikit_learn_clones_it() -> None:
     detector = DriftDetector(bins=64).fit(REFERENCE)
     clone = sklearn.base.clone(detector)
-    assert clone.get_params() == {"bins": 64}
+    assert clone.get_params() == {"bins": 64, "categorical": ()}
     assert not hasattr(clone, "baseline_")
     assert len(clone.set_params(bins=16).fit(REFERENCE, None).baseline_.columns["x0"].counts) < 30  # type: ignore[union-attr]
+
+
+def test_declared_integers_are_categories() -> None:
+    zips = pa.table({"zip": [10, 20] * 200})
+    detector = DriftDetector().set_params(categorical=("zip",)).fit(zips)
+    assert detector.update(pa.table({"zip": [10, 30] * 200})).report().column("zip").kind == "categorical"
+    assert sklearn.base.clone(detector).get_params()["categorical"] == ("zip",)
 
 
 def test_the_baseline_it_learned_is_that_of_the_table() -> None:

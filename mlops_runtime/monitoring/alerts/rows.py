@@ -73,14 +73,26 @@ def _in_bin(values: pa.ChunkedArray, column: ColumnDrift) -> pa.ChunkedArray:
     if grown is None or grown.current <= grown.reference:
         return pc.is_null(values, nan_is_null=True)
     if isinstance(column.reference, CategoricalSummary):
-        return _in_category(pc.cast(values, pa.string()), grown, column.reference)
+        return _in_category(_as_categories(values, column.reference), grown, column.reference)
     numbers = pc.cast(values, pa.timestamp("us")).cast(pa.int64()) if column.kind == "time" else values
     numbers = pc.cast(numbers, pa.float64(), safe=False)
     return pc.and_kleene(pc.greater(numbers, grown.low), pc.less_equal(numbers, grown.high))
+
+
+def _as_categories(values: pa.ChunkedArray, reference: CategoricalSummary) -> pa.ChunkedArray:
+    """Return each value as the reference writes it: integers, booleans among them, in decimal."""
+    plain = values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
+    if reference.holds == "integer" and pa.types.is_boolean(plain.type):
+        plain = plain.cast(pa.int8())
+    elif reference.holds == "integer" and pa.types.is_floating(plain.type):  # as CSV is read without a schema
+        whole = pc.and_(pc.is_finite(plain), pc.equal(pc.trunc(plain), plain))
+        plain = pc.if_else(whole, plain, None).cast(pa.int64(), safe=False)
+    return pc.cast(plain, pa.string())
 
 
 def _in_category(texts: pa.ChunkedArray, grown: BinShares, reference: CategoricalSummary) -> pa.ChunkedArray:
     known = grown.label in reference.categories
     if known:
         return pc.equal(texts, grown.label)
-    return pc.invert(pc.is_in(texts, value_set=pa.array(reference.categories, pa.string())))
+    unknown = pc.invert(pc.is_in(texts, value_set=pa.array(reference.categories, pa.string())))
+    return pc.and_(pc.is_valid(texts), unknown)

@@ -22,10 +22,11 @@ MAX_CATEGORIES = 65_536
 
 
 class CategoricalFit:
-    """Exact counts of a reference's column. holds: what it is declared to hold."""
+    """Exact counts of a reference's column. holds: what it is declared to hold; is_unsigned: uint64, seen as int64."""
 
-    def __init__(self, holds: Holds) -> None:
+    def __init__(self, holds: Holds, *, is_unsigned: bool = False) -> None:
         self._counter, self._holds, self._rows = _native.VocabularyCounter(), holds, 0
+        self._is_unsigned = is_unsigned
 
     def update(self, view: _native.ArrowTable, column: int, _first_row: int) -> None:
         """Count a batch."""
@@ -35,6 +36,7 @@ class CategoricalFit:
     def summary(self) -> CategoricalSummary:
         """Return the counts of the categories that are kept, the most frequent first."""
         values, counts = _entries(self._counter)
+        values = values.view(pa.uint64()) if self._is_unsigned and len(values) else values
         return CategoricalSummary(
             rows=self._rows,
             missing=self._counter.missing,

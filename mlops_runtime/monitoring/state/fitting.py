@@ -77,13 +77,17 @@ def _start(tables: Iterator[pa.Table], bins: int, categorical: Collection[str]) 
     head, tables = _head(first, tables, head_rows)
     view = layout.view(head)
     fits: dict[str, _NumericFit | CategoricalFit] = {}
+    unsigned = set[str]()
     for column, name in enumerate(layout.names):
         if found[name] == "numeric":
             plan = _Plan(bins, head_rows, _rows_of(_SAMPLE_VALUES, layout), is_time(first.schema.field(name).type))
             fits[name] = _NumericFit(_edges_of(head, layout, view, column, bins), plan)
         else:
-            fits[name] = CategoricalFit(holds_of(first.schema.field(name).type))
-    return _Start(layout, fits, tuple(name for name, kind in found.items() if kind is None), tables)
+            arrow = first.schema.field(name).type
+            unsigned |= {name} if pa.types.is_uint64(arrow) else set()
+            fits[name] = CategoricalFit(holds_of(arrow), is_unsigned=name in unsigned)
+    skipped = tuple(name for name, kind in found.items() if kind is None)
+    return _Start(layout, fits, skipped, _as_signed(tables, unsigned))
 
 
 def _fit_again(batches: Iterable[object], layout: Layout, poor: dict[str, _NumericFit]) -> dict[str, ColumnSummary]:
@@ -141,6 +145,17 @@ def _released(taken: list[pa.Table], tables: Iterator[pa.Table]) -> Iterator[pa.
     while taken:
         yield taken.pop(0)
     yield from tables
+
+
+def _as_signed(tables: Iterator[pa.Table], names: Collection[str]) -> Iterator[pa.Table]:
+    """Yield the tables with the bits of these uint64 columns taken for int64, as keys are counted."""
+    for table in tables:
+        signed = table
+        for name in names:
+            chunks = [chunk.view(pa.int64()) for chunk in table.column(name).chunks]
+            place = table.column_names.index(name)
+            signed = signed.set_column(place, name, pa.chunked_array(chunks, pa.int64()))
+        yield signed
 
 
 def _edges_of(head: pa.Table, layout: Layout, view: _native.ArrowTable, column: int, bins: int) -> Edges:
