@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 from mlops_runtime.core.document import Strict
 from mlops_runtime.monitoring.points import Point
 
-__all__ = ["Change", "Condition", "Finding"]
+__all__ = ["MIN_HISTORY", "Change", "Condition", "Finding"]
 
 MIN_HISTORY = 5
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s?%")
@@ -124,6 +124,13 @@ class Condition(Strict):
         """1 where high values are bad, -1 where low ones are."""
         return 1 if self.above is not None or self.rises_by is not None else -1
 
+    @property
+    def changes(self) -> tuple[Change, Change]:
+        """The changes beyond which it is a breach and up to which it is well, of a relative condition."""
+        change = self.rises_by or self.falls_by
+        assert change is not None
+        return change, change if self.clear is None else Change.parse(self.clear)
+
     def limits(self, history: Sequence[float]) -> tuple[float, float] | None:
         """Return the values beyond which it is a breach and up to which it is well; None without enough history."""
         if not self.is_relative:
@@ -132,10 +139,9 @@ class Condition(Strict):
             return limit, limit if self.clear is None else float(self.clear)
         if len(history) < MIN_HISTORY:
             return None
-        level, change = statistics.median(history), self.rises_by or self.falls_by
-        assert change is not None
-        clear = change if self.clear is None else Change.parse(self.clear)
-        return level + self.sign * change.of(level), level + self.sign * clear.of(level)
+        level = statistics.median(history)
+        breach, well = (level + self.sign * change.of(level) for change in self.changes)
+        return breach, well
 
     def judge(self, point: Point, history: Sequence[float] = ()) -> Finding:
         """Say what a point means. history: earlier values of the same series.

@@ -1,7 +1,9 @@
 """Rules of Prometheus (2.42 or later), generated from a rule file, for teams that alert from there.
 
 `for`, `keep_firing_for` and the hysteresis of `clear` mean what they mean here; a number of windows becomes the time
-they take. Cool-down, grouping and repetition are Alertmanager's there. What PromQL cannot say is listed, not guessed.
+they take. The past of `rises_by` and `falls_by` ends a window and the rule's `for` ago, one value a window; PromQL
+cannot leave breaches out of it, so that a change that stays is the past after half of `over`, and its alert ends.
+Cool-down, grouping and repetition are Alertmanager's there. What PromQL cannot say is listed, not guessed.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 import yaml
 
 from mlops_runtime.core.errors import UnsupportedExport
+from mlops_runtime.monitoring.rules.condition import MIN_HISTORY
 from mlops_runtime.monitoring.rules.document import SUMMARY_FIELD, Rule, RuleSet
 from mlops_runtime.monitoring.rules.matching import quoted
 from mlops_runtime.monitoring.rules.promql import Exposed, exposed
@@ -55,18 +58,44 @@ class ExportedRule:
 
     def _expression(self) -> str:
         when, metric = self.rule.when, self.metric
-        limits = when.limits(())
-        assert limits is not None
+        limit, clear = self._limits()
         mark = ">" if when.sign > 0 else "<"
         nearest = (metric.low if when.sign > 0 else metric.high) if when.confident else metric.value
-        breach = f"{nearest} {mark} {limits[0]!r}"
+        breach = f"{nearest} {mark} {limit}"
+        if when.is_relative:
+            breach = f"({breach} and count_over_time({self._past()}) >= {MIN_HISTORY})"
         if when.min_rows and metric.rows is not None:
             on = "on (model, version) " if metric.labels is not None else ""
             breach = f"({breach} and {on}{metric.rows} >= {when.min_rows})"
         if when.clear is not None or when.confident:
             fires = f'ALERTS{{alertname={quoted(self.rule.name)}, alertstate="firing"}}'
-            breach = f"{breach} or ({metric.value} {mark} {limits[1]!r} and ignoring ({_OWN_LABELS}) {fires})"
+            breach = f"{breach} or ({metric.value} {mark} {clear} and ignoring ({_OWN_LABELS}) {fires})"
         return breach
+
+    def _limits(self) -> tuple[str, str]:
+        """Return PromQL of the values beyond which it is a breach and up to which it is well."""
+        when = self.rule.when
+        if not when.is_relative:
+            limits = when.limits(())
+            assert limits is not None
+            return repr(limits[0]), repr(limits[1])
+        level, mark = f"quantile_over_time(0.5, {self._past()})", "+" if when.sign > 0 else "-"
+        shares = (f" * abs({level})" if change.is_share else "" for change in when.changes)
+        breach, well = (
+            f"({level} {mark} {change.amount!r}{share})" for change, share in zip(when.changes, shares, strict=True)
+        )
+        return breach, well
+
+    @property
+    def past_begins(self) -> timedelta:
+        """How long ago the past ends that changes are judged by: what lasts for `for` does not reach it before."""
+        return self.lasting + self.window
+
+    def _past(self) -> str:
+        """Return PromQL of the metric's past, one value a window."""
+        value = self.metric.value if self.metric.value == self.metric.selector else f"({self.metric.value})"
+        length, step = write_duration(self.rule.when.over * self.window), write_duration(self.window)
+        return f"{value}[{length}:{step}] offset {write_duration(self.past_begins)}"
 
     def _summary(self) -> str:
         rule = self.rule
@@ -122,8 +151,6 @@ def export_rules(rules: RuleSet, *, window: timedelta) -> PrometheusRules:
 
 
 def _export(rule: Rule, window: timedelta) -> ExportedRule:
-    if rule.when.is_relative:
-        raise UnsupportedExport("PromQL cannot leave breaches out of the past that it compares with")
     metric = exposed(rule, window)
     if rule.when.confident and (metric.low is None or metric.high is None):
         raise UnsupportedExport(f"the server exposes no interval of `{rule.metric}`")

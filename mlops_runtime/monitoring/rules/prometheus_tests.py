@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from mlops_runtime.monitoring.rules.condition import Condition
+from mlops_runtime.monitoring.rules.condition import MIN_HISTORY, Condition
 from mlops_runtime.monitoring.rules.matching import quoted
 from mlops_runtime.monitoring.rules.prometheus import ExportedRule, PrometheusRules
 from mlops_runtime.monitoring.rules.promql import gauge_name
@@ -58,7 +58,8 @@ def promtool_tests(rules: PrometheusRules, file_name: str) -> str:
 
 def _test(exported: ExportedRule) -> dict[str, Any] | None:
     ramp, lasting, keep = (_minutes(time) for time in (exported.metric.ramp, exported.lasting, exported.keep))
-    course = _Course(quiet=10 + ramp + keep, breach=lasting + ramp + 3, after=keep + ramp + 3)
+    past = _minutes(exported.past_begins + MIN_HISTORY * exported.window) if exported.rule.when.is_relative else 0
+    course = _Course(quiet=10 + ramp + keep + past, breach=lasting + ramp + 3, after=keep + ramp + 3)
     example = _example(exported, course)
     if example is None:
         return None
@@ -146,7 +147,9 @@ def _labels(exported: ExportedRule, usual: dict[str, str]) -> dict[str, str] | N
 
 
 def _values(when: Condition) -> tuple[float, float]:
-    """Return a value that is well and one in breach."""
+    """Return a value that is well and one in breach; for changes, of a past of 1."""
+    if when.is_relative:
+        return 1.0, 1.0 + when.sign * 2.0 * when.changes[0].of(1.0)
     limits = when.limits(())
     assert limits is not None
     breach, well = (
