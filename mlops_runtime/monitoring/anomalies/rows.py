@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlops_runtime.core.errors import EmptyInputError, problem
 
-__all__ = ["RowAnomalies", "RowDistances", "RowFindings"]
+__all__ = ["RowAnomalies", "RowDistances", "RowFindings", "discoveries"]
 
 F64 = NDArray[np.float64]
 
@@ -57,15 +57,28 @@ class RowAnomalies:
     def judge(self, batch: pa.Table, *, false_discovery_rate: float = 0.05) -> RowFindings:
         """Return each row's p-value, and the rows found: of these, at most the given share is false, on average.
 
-        By Benjamini & Hochberg's rule, which holds for conformal p-values. The least p-value is 1 / (reference rows +
-        1): a batch of n rows with one strange row needs more than n / rate reference rows to find it.
+        The least p-value is 1 / (reference rows + 1): a batch of n rows with one strange row needs more than n / rate
+        reference rows to find it.
         """
+        distances, p_values = self.measure(batch)
+        flagged = discoveries(p_values, false_discovery_rate=false_discovery_rate)
+        return RowFindings(distances, p_values, flagged[np.argsort(-distances[flagged], kind="stable")])
+
+    def measure(self, batch: pa.Table) -> tuple[F64, F64]:
+        """Return each row's distance and p-value: of batches of one data set, `discoveries` judges these together."""
         distances = self._distances.row_distances(batch)
         known = len(self._ranked)
         farther = known - np.searchsorted(self._ranked, distances, side="left")
-        p_values = np.where(np.isnan(distances), 1.0, (farther + 1.0) / (known + 1.0))
-        order = np.argsort(p_values, kind="stable")
-        limits = false_discovery_rate * np.arange(1, len(order) + 1) / max(1, len(order))
-        met = np.flatnonzero(p_values[order] <= limits)
-        flagged = order[: met[-1] + 1] if len(met) else order[:0]
-        return RowFindings(distances, p_values, flagged[np.argsort(-distances[flagged], kind="stable")])
+        return distances, np.where(np.isnan(distances), 1.0, (farther + 1.0) / (known + 1.0))
+
+
+def discoveries(p_values: F64, *, false_discovery_rate: float) -> NDArray[np.int64]:
+    """Return the places of the rows found, by Benjamini & Hochberg's rule, which holds for conformal p-values.
+
+    >>> discoveries(np.array([0.5, 0.001, 0.9]), false_discovery_rate=0.05).tolist()
+    [1]
+    """
+    order = np.argsort(p_values, kind="stable")
+    limits = false_discovery_rate * np.arange(1, len(order) + 1) / max(1, len(order))
+    met = np.flatnonzero(p_values[order] <= limits)
+    return order[: met[-1] + 1] if len(met) else order[:0]
