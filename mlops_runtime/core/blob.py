@@ -70,6 +70,21 @@ class BlobStore:
             raise RegistryError(f"blob store: expected 64 hex digits, got {sha256[:80]!r} — pass a digest, not a path")
         return self.root / sha256[:2] / sha256[2:]
 
+    def names(self) -> list[str]:
+        """Return the SHA-256 of every blob that is there, in order."""
+        found = ("".join(path.parts[-2:]) for path in self.root.glob("??/*"))
+        return sorted(name for name in found if _SHA256.match(name))
+
+    def remove(self, sha256: str) -> int:
+        """Remove a blob and return its bytes; 0 when there is none. Raises RegistryError as `path` does."""
+        path = self.path(sha256)
+        try:
+            size = path.stat().st_size
+            path.unlink()
+        except FileNotFoundError:
+            return 0
+        return size
+
     def put(self, data: bytes) -> str:
         """Store `data` durably and return its SHA-256; bytes that are there undamaged are not written again."""
         sha256 = sha256_bytes(data)

@@ -225,3 +225,19 @@ def test_a_time_column_that_is_not_there_is_named(
 ) -> None:
     assert run(["drift", paths[0], paths[1], "--time", "when"]) == 1
     assert "when" in capsys.readouterr().err
+
+
+def test_a_store_is_compacted_and_kept_small(told: Run, paths: tuple[str, str, str, str]) -> None:
+    reference, current, baseline, store = paths
+    told("monitor", "fit", reference, "-o", baseline)
+    told("monitor", "update", current, "--baseline", baseline, "--store", store, "--time", "filed", "--window", "6h")
+    before = told("monitor", "report", "--store", store)
+    done = told("monitor", "gc", "--store", store, "--compact", "1d")
+    assert (done["compacted"], done["segments"], done["baselines"]) == (1, 0, 0)
+    after = told("monitor", "report", "--store", store)
+    assert counts_of(after["columns"]) == counts_of(before["columns"])
+    assert len(after["windows"]) == 10 < len(before["windows"])
+    assert told("monitor", "gc", "--store", store, "--max-gib", "1e-9")["segments"] == 1
+    done = told("monitor", "gc", "--store", store)
+    assert (done["baselines"], done["left"]["records"]) == (1, 0)
+    assert run(["monitor", "gc", "--store", store]) == 0

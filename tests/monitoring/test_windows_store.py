@@ -12,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from window_cases import BASELINE, MINUTE, START, plain, reference, rows_at, sizes
 from window_worker import windows_of
@@ -281,3 +282,68 @@ def test_a_segment_that_was_replaced_but_is_still_there_does_not_count_twice(tmp
 def test_limits_that_make_no_sense_are_refused(tmp_path: Path, limits: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match="limits above 0"):
         WindowStore(tmp_path, **limits)  # type: ignore[arg-type]
+
+
+def another(value: float) -> Baseline:
+    return Baseline.fit(reference().append_column("more", pa.array([value] * reference().num_rows)))
+
+
+def window_of(baseline: Baseline) -> list[Window]:
+    monitor = WindowedMonitor(baseline, Tumbling(5 * MINUTE))
+    return monitor.update(rows_at([1]), time="at") + monitor.close()
+
+
+def test_baselines_go_when_no_window_is_left_of_them_and_not_before(tmp_path: Path) -> None:
+    old, new = another(1.0), another(2.0)
+    for baseline in (old, new):
+        with WindowStore(tmp_path) as store:
+            store.append(window_of(baseline), baseline)
+    store = WindowStore(tmp_path, max_age=dt.timedelta(hours=1))
+    os.utime(segments(tmp_path)[0], (1, 1))
+    gone = next(w.baseline for w in window_of(old))
+    assert store.collect().segments == 1
+    assert store.baseline(gone).digest == gone, "who reads the window now needs it"
+    done = store.collect()
+    assert (done.segments, done.baselines) == (0, 1)
+    assert done.baseline_bytes > 100
+    with pytest.raises(IntegrityError):
+        store.baseline(gone)
+    assert [window.report(new).dataset.n_current for window in store.windows()] == [1]
+
+
+def test_a_writer_whose_old_windows_were_collected_brings_its_baseline_again(tmp_path: Path) -> None:
+    with WindowStore(tmp_path, segment_bytes=1, max_bytes=1) as store:
+        for _ in range(3):
+            store.append(tumbling([1, 7]), BASELINE)
+            store.close()
+            WindowStore(tmp_path, max_bytes=1).collect()
+            WindowStore(tmp_path, max_bytes=1).collect()
+            assert WindowStore(tmp_path).windows() == []
+        store.append(tumbling([1, 7]), BASELINE)
+        WindowStore(tmp_path).collect()
+        assert [one.report(store.baseline(one.baseline)).dataset.n_current for one in WindowStore(tmp_path).windows()]
+
+
+def test_collecting_while_others_write_leaves_every_window_its_baseline(tmp_path: Path) -> None:
+    failures: list[BaseException] = []
+    baselines = [another(float(number)) for number in range(3)]
+
+    def write(number: int) -> None:
+        try:
+            for _ in range(15):
+                with WindowStore(tmp_path) as store:
+                    store.append(window_of(baselines[number]), baselines[number])
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        WindowStore(tmp_path).collect()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    windows = WindowStore(tmp_path).windows()
+    assert sum(window.rows for window in windows) == 45
+    assert len({window.baseline for window in windows}) == 3

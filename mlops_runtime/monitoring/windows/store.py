@@ -2,7 +2,7 @@
 
     DIR/windows_<id>.journal    segments (core/journal.py): each process appends to its own, which it holds locked
     DIR/baselines/              the baselines that windows were counted over, by their SHA-256
-    DIR/lock                    there while somebody compacts
+    DIR/lock                    there while somebody compacts, collects, or begins to refer to a baseline
 
 A window is on the disk when `append` returns; a writer that is killed leaves at most a torn tail, which readers leave
 out. Parts of one window, from several servers or from before and after a restart, add up when they are read.
@@ -37,7 +37,7 @@ from mlops_runtime.monitoring.windows.segments import (
 from mlops_runtime.monitoring.windows.spec import Tumbling
 from mlops_runtime.monitoring.windows.window import Window
 
-__all__ = ["StoreState", "WindowStore"]
+__all__ = ["Collected", "StoreState", "WindowStore"]
 
 _BASELINE_FILE = "baseline.json"
 
@@ -50,6 +50,15 @@ class StoreState:
     bytes: int
     records: int
     torn_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a collection removed. segments: beyond the store's limits; baselines: that no window refers to any more."""
+
+    segments: int
+    baselines: int
+    baseline_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,7 @@ class WindowStore:
         self._codecs: dict[str, WindowCodec] = {}
         self._extents: dict[str, _Extent] = {}
         self._journal: Journal | None = None
+        self._referred: set[str] = set()  # baselines of windows in the journal, which nobody removes
         self._writing = threading.Lock()
 
     def append(self, windows: Sequence[Window], baseline: Baseline) -> None:
@@ -101,10 +111,21 @@ class WindowStore:
             codec = self._codec_of(windows[0].baseline, baseline)
             records = [codec.write(window) for window in windows]
             try:
-                self._segment().append(records)
+                self._add(records, codec.digest, baseline)
             except MlrtError:
                 self._end_segment()
                 raise
+
+    def _add(self, records: Sequence[bytes], digest: str, baseline: Baseline) -> None:
+        """Append records. The first of a baseline in a segment comes with it, while nobody collects baselines."""
+        segment = self._segment()
+        if digest in self._referred:
+            segment.append(records)
+            return
+        with exclusive(self.folder / "lock"):
+            self._baselines.put(baseline.to_files()[_BASELINE_FILE])
+            segment.append(records)
+            self._referred.add(digest)
 
     def windows(
         self,
@@ -157,6 +178,20 @@ class WindowStore:
                 removed += free
         return removed
 
+    def collect(self) -> Collected:
+        """Remove what `trim` does, and baselines of which no window was left before; while others write and read, too.
+
+        The baselines of windows that are removed now stay until the next time, for who reads these windows meanwhile.
+        """
+        if not self.folder.is_dir():
+            return Collected(0, 0, 0)
+        kept = self._referred_to()
+        segments = self.trim()
+        with exclusive(self.folder / "lock"):
+            kept |= self._referred_to()
+            removed = [self._baselines.remove(name) for name in self._baselines.names() if name not in kept]
+        return Collected(segments, len(removed), sum(removed))
+
     def compact(self, kind: Tumbling, *, before: dt.datetime) -> int:
         """Replace the segments that nobody writes, all of whose windows end by `before`, by one of coarser windows.
 
@@ -196,6 +231,7 @@ class WindowStore:
         if self._journal is not None:
             self._journal.close()
             self._journal = None
+            self._referred = set()
 
     def _is_over(self, segment: Segment, before: dt.datetime) -> bool:
         with try_exclusive(segment.path) as free:
@@ -219,18 +255,25 @@ class WindowStore:
             return extent.segment if path.stat().st_size == extent.segment.size else None
         return None
 
+    def _referred_to(self) -> set[str]:
+        """Return the baselines of all windows."""
+        return {
+            read_head(record, where=str(segment.path)).baseline
+            for segment in live_segments(self.folder)
+            for record in segment.records
+        }
+
+    def _codec_of(self, digest: str, baseline: Baseline) -> WindowCodec:
+        """Return the codec of windows over `baseline`, which need not be in the store yet."""
+        if digest not in self._codecs:
+            codec = WindowCodec(baseline)
+            self._codecs[codec.digest] = codec
+            return codec
+        return self._codecs[digest]
+
     def _codec(self, digest: str) -> WindowCodec:
         if digest not in self._codecs:
             self._codecs[digest] = WindowCodec(self.baseline(digest))
-        return self._codecs[digest]
-
-    def _codec_of(self, digest: str, baseline: Baseline) -> WindowCodec:
-        """Return the codec of windows over `baseline`, and store that when it is not there."""
-        if digest not in self._codecs:
-            codec = WindowCodec(baseline)
-            self._baselines.put(baseline.to_files()[_BASELINE_FILE])
-            self._codecs[codec.digest] = codec
-            return codec
         return self._codecs[digest]
 
 
