@@ -74,7 +74,11 @@ def test_a_flipped_bit_loses_at_most_the_last_record_and_invents_none(
             read_journal(path)
 
 
-@pytest.mark.parametrize("tail", [b"\0" * 4096, os.urandom(100), b"\xffREC\xff\xff\xff\x7f" + b"x" * 50])
+@pytest.mark.parametrize(
+    "tail",
+    [b"\0" * 4096, os.urandom(100), b"\xffREC\xff\xff\xff\x7f" + b"x" * 50],
+    ids=["zeros", "noise", "a record's beginning"],
+)
 def test_whatever_a_power_loss_left_at_the_end_is_cut_off(tmp_path: Path, tail: bytes) -> None:
     path = written(tmp_path / "j")
     path.write_bytes(path.read_bytes() + tail)
