@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -11,8 +10,9 @@ import click
 
 from mlops_runtime.cli.current import Current, open_current
 from mlops_runtime.cli.drift_output import give, report_options
+from mlops_runtime.cli.drift_rows import CurrentRows, ReferenceRows, rows_options
 from mlops_runtime.cli.output import json_option, stage_progress
-from mlops_runtime.cli.reference import Batches, Progress, categorical_option, open_reference
+from mlops_runtime.cli.reference import Batches, Progress, Reference, categorical_option, open_reference
 from mlops_runtime.cli.times import read_duration
 from mlops_runtime.cli.windowing import Cut, left_out
 from mlops_runtime.core.errors import SchemaError
@@ -35,6 +35,7 @@ __all__ = ["drift"]
 @click.option(
     "--segment", "segments", multiple=True, metavar="COLUMN", help="Also report by its values; may be repeated."
 )
+@rows_options
 @report_options
 @json_option
 def drift(
@@ -45,6 +46,7 @@ def drift(
     time: str | None,
     window: dt.timedelta,
     segments: tuple[str, ...],
+    rows: ReferenceRows,
     **outputs: Any,
 ) -> int:
     """Compare the data CURRENT with REFERENCE column by column.
@@ -54,59 +56,62 @@ def drift(
 
     A column has drifted when the change is significant and large enough to matter: distribution, missing and infinite
     shares, new categories. Exit code 0 either way, unless --fail-on-drift is given.
+
+    With --multivariate all columns but times are tested together, too: by principal components, a kernel distance and a
+    classifier. With --exact every number of both sides is held in memory, and REFERENCE must be data; verdicts rest on
+    the counts all the same.
     """
     cut = Cut(time, window, segments) if time or segments else None
     with stage_progress("drift") as progress:
         wanted = columns.split(",") if columns else None
-        timeline = compare_data(reference, current, columns=wanted, categorical=categorical, cut=cut, progress=progress)
+        before = open_reference(reference, columns=wanted, categorical=categorical, progress=progress, look=rows.offer)
+        rows.require(before, where=reference)
+        timeline = compare_data(before, current, rows=rows, cut=cut, progress=progress)
     return give(timeline, title=f"Drift: {short_name(reference)} → {short_name(current)}", **outputs)
 
 
 def compare_data(
-    reference: str,
-    current: str,
-    *,
-    columns: Sequence[str] | None,
-    categorical: Collection[str] = (),
-    cut: Cut | None,
-    progress: Progress,
+    before: Reference, current: str, *, rows: ReferenceRows, cut: Cut | None, progress: Progress
 ) -> Timeline:
-    """Read both data sets batch by batch, the current one by the reference's kinds, and compare them.
+    """Read the current data batch by batch, by the reference's kinds, and compare them.
 
-    Columns of the current one that are missing, extra, or unreadable as the reference's kind become notes.
+    Columns that are missing, extra, or unreadable as the reference's kind become notes.
     """
-    before = open_reference(reference, columns=columns, categorical=categorical, progress=progress)
     now = open_current([current], before, time=cut.time if cut else None, segments=cut.segments if cut else ())
     try:
-        counted = _count(now, cut, progress)
+        counted = _count(now, rows.beside(now), cut, progress)
     except SchemaError:
         readable = now.without_unreadable()
         if readable is now:
             raise
-        now, counted = readable, _count(readable, cut, progress)
+        now, counted = readable, _count(readable, rows.beside(readable), cut, progress)
     baseline, monitor = now.reference.baseline, counted.monitor
     notes = tuple(dict.fromkeys((*before.notes, *now.source.notes, *now.notes, *counted.notes)))
     total = build_report(baseline.columns, monitor.summaries(), rows=monitor.rows, notes=notes)
+    total = counted.rows.add_to(total)
     timeline = build_timeline(counted.windows, baseline, total=total)
     return timeline if cut and cut.time else replace(timeline, windows=())
 
 
 class _Counted(NamedTuple):
     monitor: Monitor
+    rows: CurrentRows
     windows: list[Window]
     notes: tuple[str, ...]
 
 
-def _count(current: Current, cut: Cut | None, progress: Progress) -> _Counted:
+def _count(current: Current, rows: CurrentRows, cut: Cut | None, progress: Progress) -> _Counted:
     """Count all rows, and, when they are told apart, those of each window."""
     baseline, batches = current.reference.baseline, Batches(current.source, progress, "current", start=0.5)
     monitor = Monitor(baseline)
     if cut is None:
         for table in batches:
             monitor.update(table)
-        return _Counted(monitor, [], ())
+            rows.update(table)
+        return _Counted(monitor, rows, [], ())
     windowed, windows = cut.monitor(baseline), list[Window]()
     for table in batches:
         monitor.update(table)
+        rows.update(table)
         windows += windowed.update(table, time=cut.time)
-    return _Counted(monitor, [*windows, *windowed.close()], left_out(windowed))
+    return _Counted(monitor, rows, [*windows, *windowed.close()], left_out(windowed))

@@ -23,7 +23,7 @@ def report_options(command: _F) -> _F:
     """Add `--html`, `--markdown` and `--fail-on-drift`."""
     path = click.Path(path_type=Path)
     for option in (
-        click.option("--fail-on-drift", is_flag=True, help="Exit with 3 when a column has drifted."),
+        click.option("--fail-on-drift", is_flag=True, help="Exit with 3 when a column has drifted, or all together."),
         click.option("--markdown", "markdown_path", type=path, help="Also write the report as Markdown."),
         click.option("--html", "html_path", type=path, help="Also write a page with plots; opens offline."),
     ):
@@ -64,4 +64,4 @@ def give(
             console.print(line, markup=False)
 
     emit(timeline.to_dict(), as_json=as_json, render=render)
-    return DRIFTED_EXIT_CODE if fail_on_drift and timeline.total.dataset.drifted else 0
+    return DRIFTED_EXIT_CODE if fail_on_drift and timeline.total.any_drifted else 0

@@ -17,6 +17,7 @@ from mlops_runtime.core.errors import ConfigError, problem
 from mlops_runtime.data import Column, ColumnKind, Schema, Source, open_source
 from mlops_runtime.monitoring import Baseline
 from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary
+from mlops_runtime.registry import Bundle
 
 __all__ = [
     "BASELINE_FILE",
@@ -35,6 +36,7 @@ _LIMIT_BYTES = 1 << 28
 _REGISTERED = re.compile(r"[^@/*?\[\]]+@[^@/*?\[\]]+")
 
 Progress = Callable[[str, float], None]
+Look = Callable[[pa.Table], None]
 
 categorical_option = click.option(
     "--categorical",
@@ -48,13 +50,16 @@ categorical_option = click.option(
 class Reference:
     """A baseline, the kinds and rules by which live data is read, and notes on the data it was fitted on, if any.
 
-    scores: columns that a model adds to its inputs; data without them is complete all the same.
+    scores: columns that a model adds to its inputs; data without them is complete all the same. stored: no data was
+    read; bundle: where it is from, if from one.
     """
 
     baseline: Baseline
     schema: Schema
     notes: tuple[str, ...] = ()
     scores: frozenset[str] = frozenset()
+    stored: bool = False
+    bundle: Bundle | None = None
 
     def select(self, columns: Iterable[str]) -> Reference:
         """Return the reference of fewer columns. Raises SchemaError for one it lacks."""
@@ -64,29 +69,50 @@ class Reference:
 
 
 class Batches:
-    """The tables of a source, iterated as often as wanted, with a bar that moves between two fractions of the whole."""
+    """The tables of a source, iterated as often as wanted, with a bar that moves between two fractions of the whole.
 
-    def __init__(self, source: Source, progress: Progress, stage: str, *, start: float = 0.0, end: float = 1.0) -> None:
+    look: called with each table, the first time that they are iterated.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        progress: Progress,
+        stage: str,
+        *,
+        start: float = 0.0,
+        end: float = 1.0,
+        look: Look | None = None,
+    ) -> None:
         self._source, self._progress, self._stage = source, progress, stage
-        self._start, self._end = start, end
+        self._start, self._end, self._look = start, end, look
 
     def __iter__(self) -> Iterator[pa.Table]:
-        stream = watched(self._source, self._progress, self._stage, start=self._start, end=self._end)
-        return (batch.table for batch in stream)
+        look, self._look = self._look, None
+        for batch in watched(self._source, self._progress, self._stage, start=self._start, end=self._end):
+            if look is not None:
+                look(batch.table)
+            yield batch.table
 
 
 def open_reference(
-    path: str, *, columns: Sequence[str] | None, categorical: Collection[str], progress: Progress
+    path: str,
+    *,
+    columns: Sequence[str] | None,
+    categorical: Collection[str],
+    progress: Progress,
+    look: Look | None = None,
 ) -> Reference:
     """Return what `path` holds: a bundle (directory, or NAME@VERSION), a stored baseline, or data, which is then read.
 
     columns: only these. categorical: columns of whole numbers that are names; what is stored must know them as such.
-    Raises what opening and reading do, and ConfigError for a name in `categorical` that is no such column.
+    look: called with each table of data. Raises what opening and reading do, and ConfigError for a name in
+    `categorical` that is no such column.
     """
     stored = stored_reference(path)
     if stored is None:
         source = open_declared(path, columns=columns, categorical=categorical)
-        return fit_reference(source, progress, categorical=categorical, end=0.5)
+        return fit_reference(source, progress, categorical=categorical, end=0.5, look=look)
     _require_categorical(stored.baseline, categorical, where=path)
     return stored if columns is None else stored.select(columns)
 
@@ -112,10 +138,15 @@ def open_declared(paths: str | Sequence[str], *, columns: Sequence[str] | None, 
 
 
 def fit_reference(
-    source: Source, progress: Progress, *, categorical: Collection[str] = (), end: float = 1.0
+    source: Source,
+    progress: Progress,
+    *,
+    categorical: Collection[str] = (),
+    end: float = 1.0,
+    look: Look | None = None,
 ) -> Reference:
-    """Fit a baseline on data of any size, in one pass if its rows are in no order."""
-    baseline = Baseline.fit(Batches(source, progress, "reference", end=end), categorical=categorical)
+    """Fit a baseline on data of any size, in one pass if its rows are in no order. look: called with each table."""
+    baseline = Baseline.fit(Batches(source, progress, "reference", end=end, look=look), categorical=categorical)
     return Reference(baseline, source.schema, source.notes)
 
 
@@ -126,10 +157,11 @@ def stored_reference(path: str) -> Reference | None:
         bundle = open_bundle(path)
         rules = bundle.program.schema
         scores = frozenset(bundle.baseline.names) - frozenset(rules.names)
-        return Reference(bundle.baseline, replace(rules, columns=_columns(bundle.baseline)), scores=scores)
+        schema = replace(rules, columns=_columns(bundle.baseline))
+        return Reference(bundle.baseline, schema, scores=scores, stored=True, bundle=bundle)
     if place.suffix == ".json" and place.is_file():
         baseline = Baseline.from_files({BASELINE_FILE: read_regular(place, limit=_LIMIT_BYTES)})
-        return Reference(baseline, Schema(_columns(baseline)))
+        return Reference(baseline, Schema(_columns(baseline)), stored=True)
     return None
 
 

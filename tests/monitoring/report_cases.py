@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mlops_runtime.monitoring.report import drift
+
 HOSTILE = "</script><img src=x onerror=document.title='PWNED'>"
 START = dt.datetime(2026, 2, 1, tzinfo=dt.UTC)
+
+SCHEMA = json.loads(Path(drift.__file__).with_name("drift-report.schema.json").read_text(encoding="utf-8"))
+
+
+def closed(schema: Any) -> Any:
+    """Return the schema with no room for what it does not name: readers must allow more keys, we must describe all."""
+    if isinstance(schema, list):
+        return [closed(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {key: closed(value) for key, value in schema.items()}
+    return inner | {"additionalProperties": False} if "properties" in schema and "required" in schema else inner
+
+
+def check(document: Any) -> None:
+    """Raise unless a document is what the schema says, no key more and none less."""
+    jsonschema.Draft202012Validator(closed(SCHEMA)).validate(json.loads(json.dumps(document, allow_nan=False)))
 
 
 def table(rows: int, *, days: int, growth: float, seed: int) -> pa.Table:

@@ -4,33 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pyarrow as pa
 import pytest
-from report_cases import files, hostile
+from report_cases import SCHEMA, check, files, hostile
 
 from mlops_runtime.cli.main import run
 from mlops_runtime.monitoring import DriftReport, compare
-from mlops_runtime.monitoring.report import drift
 from mlops_runtime.monitoring.report.timeline import Timeline
-
-SCHEMA = json.loads(Path(drift.__file__).with_name("drift-report.schema.json").read_text(encoding="utf-8"))
-
-
-def closed(schema: Any) -> Any:
-    """Return the schema with no room for what it does not name: readers must allow more keys, we must describe all."""
-    if isinstance(schema, list):
-        return [closed(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    inner = {key: closed(value) for key, value in schema.items()}
-    return inner | {"additionalProperties": False} if "properties" in schema and "required" in schema else inner
-
-
-def check(document: Any) -> None:
-    jsonschema.Draft202012Validator(closed(SCHEMA)).validate(json.loads(json.dumps(document, allow_nan=False)))
 
 
 def empty() -> DriftReport:

@@ -5,5 +5,6 @@ from __future__ import annotations
 from mlops_runtime.monitoring.multivariate.monitor import MultivariateMonitor
 from mlops_runtime.monitoring.multivariate.reference import MULTIVARIATE_FILE, MultivariateReference
 from mlops_runtime.monitoring.multivariate.report import MultivariateReport
+from mlops_runtime.monitoring.multivariate.table_sample import TableSample
 
-__all__ = ["MULTIVARIATE_FILE", "MultivariateMonitor", "MultivariateReference", "MultivariateReport"]
+__all__ = ["MULTIVARIATE_FILE", "MultivariateMonitor", "MultivariateReference", "MultivariateReport", "TableSample"]

@@ -18,18 +18,17 @@ from mlops_runtime.monitoring.multivariate.components import Components
 from mlops_runtime.monitoring.multivariate.encoding import Encoding
 from mlops_runtime.monitoring.multivariate.fourier import FourierFeatures
 from mlops_runtime.monitoring.multivariate.report import MIN_ROWS
-from mlops_runtime.monitoring.multivariate.table_sample import TableSample
+from mlops_runtime.monitoring.multivariate.table_sample import MOST_ROWS, TableSample
 from mlops_runtime.monitoring.multivariate.tally import Tally
 from mlops_runtime.monitoring.state.table import as_table
 
-__all__ = ["MOST_ROWS", "MULTIVARIATE_FILE", "MultivariateReference"]
+__all__ = ["MULTIVARIATE_FILE", "MultivariateReference"]
 
 F64 = NDArray[np.float64]
 I16 = NDArray[np.int16]
 
 FORMAT_VERSION = 1
 MULTIVARIATE_FILE = "multivariate.json"
-MOST_ROWS = 32_768
 _SAMPLE_ROWS = 2048
 _RETAINED_SHARE = 0.65
 

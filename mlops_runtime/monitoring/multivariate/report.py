@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -36,12 +37,14 @@ class MultivariateReport:
     @property
     def reasons(self) -> tuple[str, ...]:
         """The statistics that are both."""
-        level = LEVEL / max(1, len(self.statistics))
-        return tuple(
-            name
-            for name, one in self.statistics.items()
-            if one.p_value is not None and one.p_value <= level and self.effects[name] >= FLOORS[name]
-        )
+        return tuple(name for name in self.statistics if self.verdict(name) == "drift")
+
+    def verdict(self, name: str) -> str:
+        """Return `drift`, `stable`, or `significant, but too small to matter`, of one statistic."""
+        p_value = self.statistics[name].p_value
+        if p_value is None or p_value > LEVEL / len(self.statistics):
+            return "stable"
+        return "drift" if self.effects[name] >= FLOORS[name] else "significant, but too small to matter"
 
     def points(self, span: Span, labels: Mapping[str, str] | None = None) -> list[Point]:
         """Return each statistic and its `<name>_p_value`, then `multivariate_drifted` as 0 or 1, for rules to read."""
@@ -53,6 +56,10 @@ class MultivariateReport:
         return [*points, Point("multivariate_drifted", float(self.drifted), span, self.rows, labels=shared)]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        entries = {name: {**asdict(one), "effect": self.effects[name]} for name, one in self.statistics.items()}
+        """Return plain values for JSON; an effect without limit (a reference that never varies) is None."""
+        entries = {}
+        for name, one in self.statistics.items():
+            effect = self.effects[name] if math.isfinite(self.effects[name]) else None
+            judged = {"effect": effect, "floor": FLOORS[name], "drifted": name in self.reasons}
+            entries[name] = {**asdict(one), **judged}
         return {"rows": self.rows, "drifted": self.drifted, "reasons": list(self.reasons), "statistics": entries}

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from mlops_runtime.kernels.permutation.reference import keyed_words
 from mlops_runtime.monitoring.multivariate.encoding import plain_texts
 
-__all__ = ["TableSample"]
+__all__ = ["MOST_ROWS", "TableSample"]
+
+MOST_ROWS = 32_768
 
 
 class TableSample:
@@ -25,7 +27,7 @@ class TableSample:
     [51, 5]
     """
 
-    def __init__(self, capacity: int, *, seed: int) -> None:
+    def __init__(self, capacity: int = MOST_ROWS, *, seed: int = 0) -> None:
         self._capacity, self._seed = capacity, seed
         self._seen, self._held = 0, 0
         self._limit = np.uint64(2**64 - 1)

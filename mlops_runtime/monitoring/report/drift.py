@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from mlops_runtime.monitoring.multivariate.report import MultivariateReport
 from mlops_runtime.monitoring.report.evidence import BinShares, moved_bins
 from mlops_runtime.monitoring.state.summary import ColumnSummary, NumericSummary
 from mlops_runtime.monitoring.statistics.comparison import Comparison, compare_summaries
@@ -131,13 +132,14 @@ class DriftReport:
     """What a comparison found; columns are sorted by severity, drifted ones first.
 
     verdict: what holds the level of the verdicts: "one look" at these data, or "sequential", any number of looks while
-    they come (`report/verdicts.py`).
+    they come (`report/verdicts.py`). multivariate: all columns together, where that was asked for.
     """
 
     dataset: DatasetDrift
     columns: tuple[ColumnDrift, ...]
     notes: tuple[str, ...] = ()
     verdict: Literal["one look", "sequential"] = "one look"
+    multivariate: MultivariateReport | None = None
 
     def column(self, name: str) -> ColumnDrift:
         """Return one column. Raises KeyError when it is not in the report."""
@@ -151,11 +153,20 @@ class DriftReport:
         """Names of the drifted columns, worst first."""
         return tuple(column.name for column in self.columns if column.drifted)
 
+    @property
+    def any_drifted(self) -> bool:
+        """Whether a column has drifted, or all of them together."""
+        return self.dataset.drifted or (self.multivariate is not None and self.multivariate.drifted)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the stable schema: `columns.<name>.…`, `dataset.…`, `notes`, `verdict`."""
-        columns = {column.name: column.to_dict() for column in self.columns}
-        dataset = asdict(self.dataset)
-        return {"columns": columns, "dataset": dataset, "notes": list(self.notes), "verdict": self.verdict}
+        """Return the stable schema: `columns.<name>.…`, `dataset.…`, `notes`, `verdict`, `multivariate`."""
+        return {
+            "columns": {column.name: column.to_dict() for column in self.columns},
+            "dataset": asdict(self.dataset),
+            "notes": list(self.notes),
+            "verdict": self.verdict,
+            "multivariate": None if self.multivariate is None else self.multivariate.to_dict(),
+        }
 
 
 def build_report(

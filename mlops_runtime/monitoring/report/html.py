@@ -16,6 +16,7 @@ from mlops_runtime.core.durable import durable_write
 from mlops_runtime.monitoring.report.drift import DriftReport, write_p
 from mlops_runtime.monitoring.report.figures import figures_of
 from mlops_runtime.monitoring.report.timeline import Timeline
+from mlops_runtime.monitoring.report.together import TOGETHER, together_rows
 from mlops_runtime.monitoring.statistics.effects import percent
 
 __all__ = ["render_html"]
@@ -36,6 +37,8 @@ def render_html(found: DriftReport | Timeline, path: Path, *, title: str = "Drif
         title=title,
         report=timeline.total,
         timeline=timeline,
+        together=None if timeline.total.multivariate is None else list(together_rows(timeline.total.multivariate)),
+        together_headers=TOGETHER,
         figures=figures,
         figures_json=jinja2.utils.htmlsafe_json_dumps(figures),
         plotly_js=get_plotlyjs(),

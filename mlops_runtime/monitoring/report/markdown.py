@@ -11,6 +11,7 @@ from mlops_runtime.core.durable import durable_write
 from mlops_runtime.monitoring.points import Point
 from mlops_runtime.monitoring.report.drift import ColumnDrift, DriftReport, write_p
 from mlops_runtime.monitoring.report.timeline import Timeline
+from mlops_runtime.monitoring.report.together import TOGETHER, together_rows
 from mlops_runtime.monitoring.statistics.effects import percent
 
 __all__ = ["render_markdown", "render_points_markdown", "write_markdown"]
@@ -25,9 +26,9 @@ def render_markdown(timeline: Timeline, path: Path, *, title: str = "Drift repor
 
 
 def write_markdown(timeline: Timeline, *, title: str = "Drift report") -> str:
-    """Return the report as GitHub-flavoured Markdown: verdict, columns, what moved, windows, segments, notes."""
+    """Return the report as GitHub-flavoured Markdown: verdict, columns alone and together, windows, segments, notes."""
     parts = [f"# {_text(title)}", _lead(timeline.total), _columns(timeline.total)]
-    parts += [part for part in (_moved(timeline.total), *_sections(timeline)) if part]
+    parts += [part for part in (_moved(timeline.total), _together(timeline.total), *_sections(timeline)) if part]
     notes = [f"- {_text(note)}" for note in timeline.total.notes]
     return "\n\n".join([*parts, *(["## Notes", "\n".join(notes)] if notes else [])]) + "\n"
 
@@ -47,7 +48,8 @@ def render_points_markdown(points: Sequence[Point], path: Path, *, title: str, n
 
 def _lead(report: DriftReport) -> str:
     sizes = f"{report.dataset.n_reference:,} reference rows, {report.dataset.n_current:,} current"
-    return f"**{len(report.drifted)} of {len(report.columns)} columns drifted** ({sizes})."
+    together = ", **and all together**" if report.multivariate is not None and report.multivariate.drifted else ""
+    return f"**{len(report.drifted)} of {len(report.columns)} columns drifted**{together} ({sizes})."
 
 
 def _columns(report: DriftReport) -> str:
@@ -70,6 +72,13 @@ def _moved(report: DriftReport) -> str:
         for bin_ in (column.moved[:_MOST_BINS] if column.drifted else ())
     ]
     return "## What moved\n\n" + _table(("column", "bin", "reference", "current"), rows, words=(0, 1)) if rows else ""
+
+
+def _together(report: DriftReport) -> str:
+    if report.multivariate is None:
+        return ""
+    rows = (tuple(_text(cell) for cell in row) for row in together_rows(report.multivariate))
+    return "## All columns together\n\n" + _table(("statistic", *TOGETHER), rows, words=(0, len(TOGETHER)))
 
 
 def _sections(timeline: Timeline) -> Iterator[str]:

@@ -10,12 +10,13 @@ from rich.text import Text
 
 from mlops_runtime.monitoring.report.drift import DriftReport, write_p
 from mlops_runtime.monitoring.report.timeline import Timeline
+from mlops_runtime.monitoring.report.together import TOGETHER, together_rows
 from mlops_runtime.monitoring.statistics.effects import percent
 
 __all__ = ["report_tables", "timeline_tables"]
 
 _MOST_BINS, _MOST_WINDOWS, _MOST_SEGMENTS, _MOST_NAMES = 3, 30, 20, 4
-_WORDS = frozenset({"column", "bin", "verdict", "from", "segment", "drifted columns"})
+_WORDS = frozenset({"column", "bin", "verdict", "from", "segment", "drifted columns", "statistic"})
 
 
 def timeline_tables(timeline: Timeline) -> list[Table]:
@@ -24,13 +25,14 @@ def timeline_tables(timeline: Timeline) -> list[Table]:
 
 
 def report_tables(report: DriftReport) -> list[Table]:
-    """Return every column by severity, then the bins that moved in the drifted ones."""
-    return [_overview(report), *_moved(report)]
+    """Return every column by severity, the bins that moved in the drifted ones, and all columns together."""
+    return [_overview(report), *_moved(report), *_together(report)]
 
 
 def _overview(report: DriftReport) -> Table:
     dataset = report.dataset
-    title = f"{len(report.drifted)} of {len(report.columns)} columns drifted"
+    together = ", and all together" if report.multivariate is not None and report.multivariate.drifted else ""
+    title = f"{len(report.drifted)} of {len(report.columns)} columns drifted{together}"
     sizes = f"{dataset.n_reference:,} reference rows, {dataset.n_current:,} current"
     drawn = _table(f"{title} ({sizes})", ("column", "PSI", "KS/TV", "JS", "W1", "missing", "p", "verdict"))
     for column in report.columns:
@@ -49,6 +51,14 @@ def _moved(report: DriftReport) -> Iterator[Table]:
         for bin_ in column.moved[:_MOST_BINS] if column.drifted else ():
             drawn.add_row(Text(column.name), Text(bin_.label), percent(bin_.reference), percent(bin_.current))
     if drawn.row_count:
+        yield drawn
+
+
+def _together(report: DriftReport) -> Iterator[Table]:
+    if report.multivariate is not None:
+        drawn = _table("All columns together", ("statistic", *TOGETHER))
+        for row in together_rows(report.multivariate):
+            drawn.add_row(*row)
         yield drawn
 
 

@@ -1,0 +1,120 @@
+"""What `mlrt drift` takes of rows besides counts, when asked: for all columns together, and for exact distances."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar, cast
+
+import click
+import pyarrow as pa
+
+from mlops_runtime.cli.current import Current
+from mlops_runtime.cli.reference import Reference
+from mlops_runtime.core.errors import ConfigError, EmptyInputError, SchemaError, problem
+from mlops_runtime.monitoring.multivariate import MultivariateMonitor, MultivariateReference, TableSample
+from mlops_runtime.monitoring.report.drift import DriftReport
+from mlops_runtime.monitoring.report.exact import with_exact_distances
+from mlops_runtime.monitoring.statistics.samples import HeldColumns
+
+__all__ = ["CurrentRows", "ReferenceRows", "rows_options"]
+
+_KINDS = ("number", "integer", "string")
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def rows_options(command: _F) -> _F:
+    """Add `--multivariate` and `--exact`, given to the command as `rows`, a `ReferenceRows`."""
+
+    @functools.wraps(command)
+    def with_rows(*args: Any, multivariate: bool, exact: bool, **options: Any) -> Any:
+        return command(*args, rows=ReferenceRows(multivariate=multivariate, exact=exact), **options)
+
+    options = (
+        click.option("--exact", is_flag=True, help="Exact KS and Wasserstein distances; all numbers stay in memory."),
+        click.option("--multivariate", is_flag=True, help="Also test all columns together: what no single one shows."),
+    )
+    for option in options:
+        with_rows = option(with_rows)
+    return cast("_F", with_rows)
+
+
+class ReferenceRows:
+    """Of the reference: a bounded sample of its rows, if `multivariate`; all of its numbers, if `exact`."""
+
+    def __init__(self, *, multivariate: bool, exact: bool) -> None:
+        self._sample = TableSample() if multivariate else None
+        self._held = HeldColumns() if exact else None
+
+    def offer(self, table: pa.Table) -> None:
+        """Look at the next rows of the reference."""
+        if self._sample is not None:
+            self._sample.offer(table)
+        if self._held is not None:
+            self._held.offer(table)
+
+    def require(self, reference: Reference, *, where: str) -> None:
+        """Raise ConfigError when a reference that is stored, and not read, lacks what is needed."""
+        if not reference.stored:
+            return
+        got, next_step = "counts", "give the data as the reference"
+        if self._held is not None:
+            expected = "data, of which every value is there, for --exact"
+            raise ConfigError(problem(expected=expected, got=got, where=where, next_step=next_step))
+        if self._sample is not None and (reference.bundle is None or reference.bundle.multivariate is None):
+            expected, next_step = "data, or a bundle that knows its inputs together", f"{next_step}, or train again"
+            raise ConfigError(problem(expected=expected, got=got, where=where, next_step=next_step))
+
+    def beside(self, current: Current) -> CurrentRows:
+        """Return what takes the rows of current data; by now it is known what can be read of them."""
+        held = None if self._held is None else (self._held, HeldColumns())
+        if self._sample is None:
+            return CurrentRows(None, held)
+        try:
+            return CurrentRows(MultivariateMonitor(_together(self._sample, current)), held)
+        except (EmptyInputError, SchemaError) as error:
+            return CurrentRows(None, held, f"no statistics of all columns together: {error}")
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentRows:
+    """Of current data: counts of all columns together; all numbers, the reference's first; a note on what is not."""
+
+    monitor: MultivariateMonitor | None
+    held: tuple[HeldColumns, HeldColumns] | None
+    note: str = ""
+
+    def update(self, table: pa.Table) -> None:
+        """Take the next rows."""
+        if self.monitor is not None:
+            self.monitor.update(table)
+        if self.held is not None:
+            self.held[1].offer(table)
+
+    def add_to(self, report: DriftReport) -> DriftReport:
+        """Return the report with what was asked for."""
+        if self.held is not None:
+            report = with_exact_distances(report, *self.held)
+        together = None if self.monitor is None else self.monitor.report()
+        return replace(report, multivariate=together, notes=(*report.notes, *([self.note] if self.note else [])))
+
+
+def _together(sample: TableSample, current: Current) -> MultivariateReference:
+    """Return the bundle's reference; of data one of the columns that both sides have, but for times: they move on."""
+    bundle, columns = current.reference.bundle, current.reference.schema.columns
+    names = [one.name for one in columns if one.kind in _KINDS and one.name in current.source.schema.names]
+    if bundle is None:
+        summaries = current.reference.baseline.columns
+        categorical = [name for name in names if name in summaries and summaries[name].kind == "categorical"]
+        return MultivariateReference.of_sample(sample.table().select(names), categorical=categorical)
+    found = bundle.multivariate
+    assert found is not None  # by `require`
+    absent = [column.name for column in found.encoding.columns if column.name not in names]
+    if absent:
+        expected, next_step = "every input of the bundle", "compare with data instead, or leave no column out"
+        raise SchemaError(
+            problem(expected=expected, got=f"no {', '.join(absent)}", where="current data", next_step=next_step)
+        )
+    return found

@@ -1,0 +1,27 @@
+"""The statistics of all columns together in words, for every form of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mlops_runtime.monitoring.multivariate.report import FLOORS, MIN_ROWS, MultivariateReport
+from mlops_runtime.monitoring.report.drift import write_p
+
+__all__ = ["TOGETHER", "together_rows"]
+
+TOGETHER = ("value", "95 % interval", "without drift", "effect", "floor", "p", "verdict")
+_WORDS = {
+    "reconstruction_error": "PCA reconstruction error",
+    "mmd": "MMD (squared, random features)",
+    "domain_auc": "AUC of a domain classifier",
+}
+
+
+def together_rows(report: MultivariateReport) -> Iterator[tuple[str, ...]]:
+    """Give one row a statistic: its name, then what `TOGETHER` says; one that says so where there are too few rows."""
+    if not report.statistics:
+        yield ("none", *[""] * (len(TOGETHER) - 1), f"no verdict below {MIN_ROWS} rows ({report.rows})")
+    for name, one in report.statistics.items():
+        numbers = (f"{one.value:.4g}", f"{one.low:.4g} .. {one.high:.4g}", f"{one.null:.4g}")
+        effect, p_value = f"{report.effects[name]:.3g}", "" if one.p_value is None else write_p(one.p_value)
+        yield _WORDS[name], *numbers, effect, f"{FLOORS[name]:.3g}", p_value, report.verdict(name)
