@@ -131,6 +131,9 @@ class _RoutingCollector:
         psi = GaugeMetricFamily("mlrt_drift_psi", "Population stability index against the baseline", labels=columns)
         words = "1 when the column is judged to have drifted, at a level that holds over all scrapes together"
         drifted = GaugeMetricFamily("mlrt_drift_drifted", words, labels=columns)
+        words = "The metric that the labels of the rows the drift is computed on will give; with 95 % from low to high"
+        kinds = ["model", "version", "metric", "bound"]
+        estimate = GaugeMetricFamily("mlrt_performance_estimate", words, labels=kinds)
         for split in self._table.models.values():
             for served in split.versions:
                 labels = [served.name, served.version]
@@ -141,7 +144,11 @@ class _RoutingCollector:
                     if column.psi is not None:
                         psi.add_metric([*labels, column.name], column.psi)
                     drifted.add_metric([*labels, column.name], float(column.drifted))
-        yield from (weight, rows, psi, drifted)
+                for one in served.estimates(report):
+                    for bound, value in (("value", one.value), ("low", one.low), ("high", one.high)):
+                        if value is not None:
+                            estimate.add_metric([*labels, one.metric, bound], value)
+        yield from (weight, rows, psi, drifted, estimate)
 
 
 def _weight(split: Split, served: ServedVersion) -> Fraction:

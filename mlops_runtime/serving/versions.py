@@ -11,6 +11,9 @@ import pyarrow as pa
 
 from mlops_runtime.data import conform
 from mlops_runtime.features.online import OnlineStore
+from mlops_runtime.monitoring import DriftReport
+from mlops_runtime.monitoring.performance.estimate import ConfidenceEstimator, estimate_counts
+from mlops_runtime.monitoring.performance.measured import Measured
 from mlops_runtime.registry import Bundle, Manifest, Model, Scores
 from mlops_runtime.serving.example import example_request
 from mlops_runtime.serving.online import Lookup, OnlineInputs
@@ -76,6 +79,14 @@ class ServedVersion:
         """Return what the log says when this version stops: how many rows it scored, and whether they had drifted."""
         dataset = self.watch.report().dataset
         return {"model": self.name, "version": self.version, "rows": dataset.n_current, "drifted": dataset.drifted}
+
+    def estimates(self, report: DriftReport) -> list[Measured]:
+        """Estimate, from the counts of a report's scores, what its rows' labels will say; of two classes only."""
+        estimator = self.model.bundle.estimator
+        if not isinstance(estimator, ConfidenceEstimator) or estimator.classes > 2:
+            return []
+        summaries = {column.name: column.current for column in report.columns}
+        return estimate_counts(estimator, summaries, f"score:{self.model.classes[1]}")
 
     def metadata(self, versions: list[str]) -> dict[str, Any]:
         """Return the Open Inference Protocol's model metadata; `versions` are all that are served under this name."""

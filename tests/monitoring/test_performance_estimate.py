@@ -77,6 +77,15 @@ def test_the_metrics_of_drifted_rows_lie_within_the_estimates(method: str, soak_
     assert sum(hits.values()) / draws / len(hits) >= 0.91
 
 
+def test_rows_without_a_score_are_left_out() -> None:
+    score, outcome = overconfident(1_000, np.random.default_rng(3))
+    estimator = ConfidenceEstimator.fit(score, outcome)
+    gaps = np.r_[score, np.nan, 0.5], np.r_[outcome, 1.0, np.nan]
+    assert ConfidenceEstimator.fit(*gaps).estimate(score) == estimator.estimate(score)
+    assert estimator.estimate(gaps[0][:-1]) == estimator.estimate(score)
+    assert estimator.estimate(np.array([np.nan])) == []
+
+
 def three_classes(n: int, generator: np.random.Generator, *, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Scores of three classes, surer than they should be."""
     logits = generator.normal([0.0, shift, -0.5], 1.0, (n, 3))

@@ -7,11 +7,13 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mlops_runtime.core.errors import MlrtError
+from mlops_runtime.monitoring.performance.estimate import ConfidenceEstimator
 from mlops_runtime.registry import Model
 from mlops_runtime.serving.client import Client
 
@@ -30,7 +32,7 @@ def post(running: Any, path: str) -> int:
     return response.status
 
 
-_ORDER = ("model", "version", "column", "reason", "method", "code", "le")
+_ORDER = ("model", "version", "column", "reason", "method", "code", "le", "metric", "bound")
 
 
 def metrics_of(running: Any) -> dict[tuple[str, ...], float]:
@@ -120,3 +122,18 @@ def test_a_planted_shift_is_flagged_and_ordinary_rows_are_not(
     metrics = metrics_of(fresh)
     assert metrics["mlrt_drift_drifted", "claims", "1", "age"] == 1
     assert metrics["mlrt_drift_psi", "claims", "1", "age"] > 0.25 > metrics["mlrt_drift_psi", "claims", "1", "city"]
+
+
+def test_the_performance_of_what_was_scored_is_estimated_from_its_counts(
+    fresh: Any, models: tuple[Model, Model], rows: pa.Table
+) -> None:
+    assert not [key for key in metrics_of(fresh) if key[0] == "mlrt_performance_estimate"]  # no row, no estimate
+    with Client(fresh.url) as client:
+        client.infer("claims", rows)
+    estimator = models[0].bundle.estimator
+    assert isinstance(estimator, ConfidenceEstimator)
+    metrics = metrics_of(fresh)
+    for one in estimator.estimate(models[0].score(rows).probability[:, 1].astype(np.float64)):
+        for bound, exact in (("value", one.value), ("low", one.low), ("high", one.high)):
+            found = metrics["mlrt_performance_estimate", "claims", "1", one.metric, bound]
+            assert found == pytest.approx(exact, abs=0.02), (one.metric, bound)

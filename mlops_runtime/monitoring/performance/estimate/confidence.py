@@ -65,12 +65,15 @@ class ConfidenceEstimator:
     ) -> ConfidenceEstimator:
         """Fit on labelled rows. scores: float64[n] in [0, 1], or [n, classes] of three or more classes.
 
-        outcome: float64[n], 1 where the row came true; of several classes the index of the one that did. Each of these
-        is calibrated against the rest, and their probabilities scaled to add up to 1. method: isotonic assumes no shape
-        but knows little of the ends; platt and beta are better for small references whose scores have their shape.
+        outcome: float64[n], 1 where the row came true; of several classes the index of the one that did. A row where
+        either is NaN is left out. Each of several classes is calibrated against the rest, and their probabilities
+        scaled to add up to 1. method: isotonic assumes no shape but knows little of the ends; platt and beta are better
+        for small references whose scores have their shape.
         Raises EmptyInputError unless every class, and another, occurs, ShapeError for scores of other shapes.
         """
         columns = _columns(scores)
+        known = np.isfinite(columns).all(axis=1) & np.isfinite(outcome)
+        columns, scores, outcome = columns[known], scores[known], outcome[known]
         came_true = (np.arange(columns.shape[1]) == outcome[:, None] if scores.ndim == 2 else outcome[:, None]) * 1.0
         calibrators = [fit_calibrator(columns[:, k], came_true[:, k], method=method) for k in range(columns.shape[1])]
         return cls(threshold, tuple(calibrators), resample(columns, came_true, method, seed=seed))
@@ -92,8 +95,9 @@ class ConfidenceEstimator:
 
         Of two classes: AUC, log loss, Brier, accuracy, precision and recall. Of more: AUC (one against the rest, mean),
         log loss, accuracy and macro F1.
-        weight: float64[n], how many rows have each score; one by default. The interval is where the metric will lie
-        with 95 % once their labels are in: it holds the chance of the outcomes and the uncertainty of the calibration.
+        weight: float64[n], how many rows have each score; one by default. A row without a score is left out. The
+        interval is where the metric will lie with 95 % once their labels are in: it holds the chance of the outcomes
+        and the uncertainty of the calibration.
         Raises ShapeError for scores of another number of classes.
         """
         columns = _columns(scores)
@@ -102,7 +106,8 @@ class ConfidenceEstimator:
             next_step = "give one score of two classes, else one of each"
             raise ShapeError(problem(expected=expected, got=got, where="ConfidenceEstimator", next_step=next_step))
         rows = weight if weight is not None else np.ones(len(columns))
-        columns, rows = columns[rows > 0], rows[rows > 0]
+        counted = (rows > 0) & np.isfinite(columns).all(axis=1)
+        columns, rows = columns[counted], rows[counted]
         if len(columns) == 0:
             return []
         if columns.shape[1] > 1:
