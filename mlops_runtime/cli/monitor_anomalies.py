@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from mlops_runtime.cli.output import emit, json_option, table
+from mlops_runtime.cli.points_output import points_options, write_pages
 from mlops_runtime.cli.times import read_duration, read_moment
 from mlops_runtime.core import clock
 
@@ -31,6 +32,7 @@ _FOUND_EXIT_CODE = 3
 @click.option("--until", callback=read_moment, metavar="TIME", help="Windows should have come until then.")
 @click.option("--score", type=float, default=4.0, show_default=True, help="What counts as found, in deviations.")
 @click.option("--fail-on-anomaly", is_flag=True, help="Exit with 3 when one is found.")
+@points_options
 @json_option
 def anomalies(  # noqa: PLR0913 - a command's options
     store: Path | None,
@@ -41,6 +43,8 @@ def anomalies(  # noqa: PLR0913 - a command's options
     until: dt.datetime | None,
     score: float,
     fail_on_anomaly: bool,
+    html_path: Path | None,
+    markdown_path: Path | None,
     as_json: bool,
 ) -> int:
     """Judge each metric of a store, or of files of points, by its own past, and with --period by its season.
@@ -55,6 +59,8 @@ def anomalies(  # noqa: PLR0913 - a command's options
     points = [point for point in _points(store, files) if not metrics or point.metric in metrics]
     period_s = None if period is None else period.total_seconds()
     judged = judge_points(points, period_s=period_s, newest=newest, until=until)
+    scores = [one.point() for one in judged]
+    write_pages(scores, title="Anomaly scores", html_path=html_path, markdown_path=markdown_path)
     found = [one for one in judged if abs(one.anomaly.score) >= score]
 
     def render(console: Console) -> None:
@@ -64,7 +70,7 @@ def anomalies(  # noqa: PLR0913 - a command's options
     payload: dict[str, Any] = {
         "judged": len(judged),
         "found": [{**one.point().to_dict(), "reason": one.anomaly.reason} for one in found],
-        "points": [one.point().to_dict() for one in judged],
+        "points": [point.to_dict() for point in scores],
     }
     emit(payload, as_json=as_json, render=render)
     return _FOUND_EXIT_CODE if fail_on_anomaly and found else 0

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from mlops_runtime.cli.labels import read_labels
 from mlops_runtime.cli.output import emit, json_option, table
+from mlops_runtime.cli.points_output import points_options, write_pages
 from mlops_runtime.cli.scoring import scoring_of, scoring_options
 from mlops_runtime.cli.times import read_duration
 
@@ -52,6 +53,7 @@ __all__ = ["labels"]
     callback=read_labels,
     help="Say whose rows these are.",
 )
+@points_options
 @json_option
 def labels(  # noqa: PLR0913 - a command's options
     files: tuple[str, ...],
@@ -70,6 +72,8 @@ def labels(  # noqa: PLR0913 - a command's options
     keep: dt.timedelta,
     store: Path | None,
     named: dict[str, str],
+    html_path: Path | None,
+    markdown_path: Path | None,
     as_json: bool,
 ) -> None:
     """Join LABELS to predictions by id, and measure these by window of their time, over all and by group.
@@ -93,6 +97,8 @@ def labels(  # noqa: PLR0913 - a command's options
         labels=named,
     )
     payload, published = _join(spec, predictions, files, store)
+    points = [point for each in published for point in each.points]
+    write_pages(points, title="Performance with labels", html_path=html_path, markdown_path=markdown_path)
     emit(payload, as_json=as_json, render=lambda console: _render(console, published, payload))
 
 

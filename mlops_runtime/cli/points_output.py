@@ -16,7 +16,7 @@ from mlops_runtime.cli.output import emit, table
 if TYPE_CHECKING:
     from mlops_runtime.monitoring.points import Point
 
-__all__ = ["give_points", "point_table", "points_options"]
+__all__ = ["give_points", "point_table", "points_options", "write_pages"]
 
 _MOST_ROWS = 200
 
@@ -50,14 +50,7 @@ def give_points(
     shown: the points for human eyes, if not all. more: what the JSON object holds beside `points` and `notes`.
     """
     said, chosen = list(notes), points if shown is None else shown
-    if html_path is not None:
-        from mlops_runtime.monitoring.report.point_page import render_point_page
-
-        render_point_page(chosen, html_path, title=title, notes=said)
-    if markdown_path is not None:
-        from mlops_runtime.monitoring.report.markdown import render_points_markdown
-
-        render_points_markdown(chosen, markdown_path, title=title, notes=said)
+    write_pages(chosen, title=title, html_path=html_path, markdown_path=markdown_path, notes=said)
 
     def render(console: Console) -> None:
         console.print(point_table(title, chosen[-_MOST_ROWS:]))
@@ -68,6 +61,25 @@ def give_points(
 
     payload = {**(more or {}), "points": [point.to_dict() for point in points], "notes": said}
     emit(payload, as_json=as_json, render=render)
+
+
+def write_pages(
+    points: Sequence[Point],
+    *,
+    title: str,
+    html_path: Path | None,
+    markdown_path: Path | None,
+    notes: Sequence[str] = (),
+) -> None:
+    """Write the pages of `points_options` that were asked for."""
+    if html_path is not None:
+        from mlops_runtime.monitoring.report.point_page import render_point_page
+
+        render_point_page(points, html_path, title=title, notes=notes)
+    if markdown_path is not None:
+        from mlops_runtime.monitoring.report.markdown import render_points_markdown
+
+        render_points_markdown(points, markdown_path, title=title, notes=notes)
 
 
 def point_table(title: str, points: Iterable[Point]) -> Table:

@@ -78,8 +78,11 @@ def test_every_metric_of_a_store_is_judged(store: Path, told: Told, capsys: pyte
     document = told("anomalies", "--store", str(store), "--newest", "1")
     assert {point["labels"]["metric"] for point in document["points"]} >= {"rows", "psi", "ks", "missing_share"}
     assert document["judged"] == len(document["points"])
-    assert run(["monitor", "anomalies", "--store", str(store), "--metric", "rows", "--newest", "1"]) == 0
+    pages = ("--html", str(store.parent / "a.html"), "--markdown", str(store.parent / "a.md"))
+    assert run(["monitor", "anomalies", "--store", str(store), "--metric", "rows", "--newest", "1", *pages]) == 0
     assert "values judged" in capsys.readouterr().out
+    assert "Plotly.newPlot" in (store.parent / "a.html").read_text()
+    assert r"anomaly\_score" in (store.parent / "a.md").read_text()
 
 
 def test_points_of_a_file_are_judged_by_past_and_season(told: Told, tmp_path: Path) -> None:

@@ -54,7 +54,9 @@ def test_labels_are_joined_and_every_window_measured(
 def test_the_table_shows_metrics_and_groups(
     files: tuple[Path, Path, float], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(_arguments(files)) == 0
+    page = files[0].parent / "page.html"
+    assert run(_arguments(files, "--html", str(page))) == 0
+    assert "label_coverage" in page.read_text()
     shown = capsys.readouterr().out
     assert "2026-03-01 00:00" in shown
     assert f"{files[2]:.4f}" in shown
@@ -75,6 +77,18 @@ def test_a_store_waits_for_labels_that_come_another_day(
     assert window["revision"] == 1
     assert run(_arguments((files[0], late, 0.0), *kept)) == 0
     assert json.loads(capsys.readouterr().out)["windows"] == []
+
+
+def test_points_are_kept_for_as_long_as_was_said(
+    files: tuple[Path, Path, float], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    later = tmp_path / "later.csv"
+    later.write_text("id,time,fraud,sex\nz,2026-04-20T00:00:00Z,0.5,F\n")
+    kept = ("--store", str(tmp_path / "store"), "--horizon", "30d", "--keep", "40d", "--json")
+    assert run(_arguments(files, *kept, "--predictions", str(later))) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert len(told["windows"]) == 1
+    assert told["status"]["counts"]["forgotten.windows"] == 1
 
 
 def test_a_file_without_the_column_is_refused(
