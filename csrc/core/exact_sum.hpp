@@ -32,6 +32,9 @@ class ExactSum {
     add_bits(Wide{parts.mantissa} * parts.mantissa, false, 2 * parts.exponent + kUnit - 2 * kLeast);
   }
 
+  // Adds magnitude times 2^exponent.
+  void add_units(Wide magnitude, int exponent) { add_bits(magnitude, false, exponent + kUnit); }
+
   // Adds magnitude (or its negative), a whole number.
   void add_whole(Wide magnitude, bool negative) { add_bits(magnitude, negative, kUnit); }
 

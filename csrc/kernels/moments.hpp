@@ -6,10 +6,13 @@
 // Source  core/exact_sum.hpp; cutting into digits: Demmel and Nguyen, Parallel reproducible summation (2015).
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "core/binary.hpp"
 #include "core/exact_sum.hpp"
@@ -125,6 +128,16 @@ struct Moments {
 
 constexpr int kDigitBits = 21;
 constexpr int kMostExponent = 400;  // beyond it the square of the least digit could leave the range of float64
+
+// The least E with |x| < 2^E, of a normal x > 0; less than -kMostExponent for a subnormal one.
+MLRT_INLINE int exponent_above(double x) {
+  return static_cast<int>(std::bit_cast<std::uint64_t>(x) >> 52) - 1022;
+}
+
+// 2^e, for e from -1022 to 1023.
+MLRT_INLINE double power_of_two(int e) {
+  return std::bit_cast<double>(static_cast<std::uint64_t>(e + 1023) << 52);
+}
 
 inline void add_value(Moments& into, double x) {
   into.sum.add(x);

@@ -49,6 +49,26 @@ def test_moments_of_any_magnitude_are_exact(scale: float) -> None:
 
 
 @pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("exponent", [-400, 0, 399])
+@pytest.mark.parametrize("bits", [21, 42])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_whole_blocks_of_the_most_a_digit_holds_are_exact(exponent: int, bits: int, sign: int) -> None:
+    most = [math.ldexp(sign * (2**bits - step), exponent - bits) for step in (1, 2, 2 ** (bits // 2) + 1)]
+    values = np.resize(np.array([*most, -most[0]] if sign < 0 else most), 3 * 2048 + 5)
+    total = sum(map(Fraction, values.tolist()))
+    squares = sum(Fraction(value) ** 2 for value in values.tolist())
+    assert native(column(values)).sums() == (total * 2**1074, squares * 2**2148)
+
+
+@pytest.mark.usefixtures("isa")
+def test_infinities_of_one_block_are_counted_apart() -> None:
+    values = np.resize([math.inf, 1.0, -math.inf, math.nan, math.inf, -2.0], 1501)
+    state = native(column(values))
+    assert (state.positive_infinite, state.negative_infinite, state.missing) == (501, 250, 250)
+    assert (state.count, state.minimum, state.maximum) == (500, -2.0, 1.0)
+
+
+@pytest.mark.usefixtures("isa")
 def test_integers_above_2_to_the_53_are_summed_exactly() -> None:
     values = [2**53 + 1, -(2**63), 2**63 - 1, 3, None, -(2**53) - 1] * 1000
     total, squares = native(column(pa.array(values, pa.int64()))).sums()
