@@ -12,7 +12,7 @@ import pyarrow as pa
 from mlops_runtime.data import conform
 from mlops_runtime.features.online import OnlineStore
 from mlops_runtime.monitoring import DriftReport
-from mlops_runtime.monitoring.performance.estimate import ConfidenceEstimator, estimate_counts
+from mlops_runtime.monitoring.performance.estimate import estimate_counts
 from mlops_runtime.monitoring.performance.measured import Measured
 from mlops_runtime.registry import Bundle, Manifest, Model, Scores
 from mlops_runtime.serving.example import example_request
@@ -81,12 +81,12 @@ class ServedVersion:
         return {"model": self.name, "version": self.version, "rows": dataset.n_current, "drifted": dataset.drifted}
 
     def estimates(self, report: DriftReport) -> list[Measured]:
-        """Estimate, from the counts of a report's scores, what its rows' labels will say; of two classes only."""
-        estimator = self.model.bundle.estimator
-        if not isinstance(estimator, ConfidenceEstimator) or estimator.classes > 2:
+        """Estimate what the labels of a report's rows will say; nothing of three or more classes."""
+        estimator, classes = self.model.bundle.estimator, self.model.classes
+        if estimator is None:
             return []
         summaries = {column.name: column.current for column in report.columns}
-        return estimate_counts(estimator, summaries, f"score:{self.model.classes[1]}")
+        return estimate_counts(estimator, summaries, f"score:{classes[1]}" if classes else "score")
 
     def metadata(self, versions: list[str]) -> dict[str, Any]:
         """Return the Open Inference Protocol's model metadata; `versions` are all that are served under this name."""

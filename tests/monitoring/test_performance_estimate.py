@@ -13,7 +13,13 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from mlops_runtime.core.errors import EmptyInputError, SchemaError, ShapeError
-from mlops_runtime.monitoring.performance.estimate import ConfidenceEstimator, LossEstimator, fit_calibrator
+from mlops_runtime.monitoring import Baseline, Monitor
+from mlops_runtime.monitoring.performance.estimate import (
+    ConfidenceEstimator,
+    LossEstimator,
+    estimate_counts,
+    fit_calibrator,
+)
 from mlops_runtime.monitoring.performance.estimate.expected import expected_binary, expected_multiclass
 from mlops_runtime.monitoring.performance.measure import measure_rows
 from mlops_runtime.monitoring.performance.measured import Measured
@@ -236,6 +242,24 @@ def test_an_estimate_follows_a_drift_of_the_inputs() -> None:
     estimator = LossEstimator.fit(*noisy(20_000, generator))
     before, after = (named(estimator.estimate(noisy(20_000, generator, shift=by)[0]))["mae"] for by in (0.0, 0.6))
     assert after.low > before.high
+
+
+def test_counted_columns_give_what_their_rows_give() -> None:
+    generator = np.random.default_rng(4)
+    inputs, error = noisy(3_000, generator)
+    estimator, baseline = LossEstimator.fit(inputs, error), Baseline.fit(inputs)
+    now, _ = noisy(1_000, generator, shift=0.5)
+    x = now["x"].to_numpy().copy()
+    x[:30] = [np.inf] * 10 + [-np.inf] * 20
+    now = now.set_column(0, "x", pa.array(x))
+    counted = named(estimate_counts(estimator, Monitor(baseline).update(now).summaries(), "score"))
+    for each in estimator.estimate(now):
+        assert counted[each.metric].n == 1_000
+        assert counted[each.metric].value == pytest.approx(each.value, rel=2e-3)
+        assert counted[each.metric].low == pytest.approx(each.low, rel=5e-3)
+    names = pa.table({"x": inputs["city"], "city": inputs["city"], "prediction": inputs["prediction"]})
+    assert estimate_counts(estimator, Baseline.fit(names).columns, "score") == []
+    assert estimate_counts(estimator, Monitor(baseline).update(now.drop_columns(["x"])).summaries(), "score") == []
 
 
 def test_columns_that_were_not_fitted_on_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""Rows and counts, gathered by window, to estimates: of files batch by batch, of served windows from their counts."""
+"""Rows that come batch by batch, gathered by window, to estimates."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 
 from mlops_runtime.core import clock
 from mlops_runtime.monitoring.performance.by_window import by_window
-from mlops_runtime.monitoring.performance.estimate.confidence import ConfidenceEstimator
 from mlops_runtime.monitoring.performance.estimate.document import Estimator
 from mlops_runtime.monitoring.performance.estimate.losses import PREDICTION, LossEstimator
 from mlops_runtime.monitoring.performance.measured import Measured
 from mlops_runtime.monitoring.points import Point, Span
-from mlops_runtime.monitoring.state.summary import ColumnSummary, NumericSummary
 
-__all__ = ["EstimatedWindows", "estimate_counts", "score_counts"]
+__all__ = ["EstimatedWindows"]
 
 F64 = NDArray[np.float64]
 
@@ -83,28 +81,3 @@ class EstimatedWindows:
 
     def _part(self, span: Span | None) -> _Gathered:
         return self._windows.setdefault(span, _Gathered(self._estimator))
-
-
-def score_counts(summary: NumericSummary) -> tuple[F64, F64]:
-    """Return a score for each bin of a column of scores, and how many rows it holds.
-
-    The middle of the bin, which the column's least and greatest value bound: of a reference's 256 quantile bins no
-    score is farther from its own than half a bin.
-    """
-    ends = np.concatenate([[summary.minimum], summary.edges, [summary.maximum]])
-    inside = np.clip(ends, summary.minimum, summary.maximum)
-    return np.clip((inside[:-1] + inside[1:]) / 2, 0.0, 1.0), summary.counts.astype(np.float64)
-
-
-def estimate_counts(
-    estimator: ConfidenceEstimator, summaries: Mapping[str, ColumnSummary], column: str
-) -> list[Measured]:
-    """Estimate a two-class model's metrics from the counts of its positive class's scores; nothing without any.
-
-    What the bins cost: at most the rows of the one bin that holds the threshold are taken for the wrong side of it.
-    """
-    summary = summaries.get(column)
-    if not isinstance(summary, NumericSummary) or summary.finite == 0:
-        return []
-    scores, rows = score_counts(summary)
-    return estimator.estimate(scores, weight=rows)
