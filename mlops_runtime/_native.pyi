@@ -136,10 +136,11 @@ class TableCounts:
     def empty(self) -> TableCounts:
         """Return counts of nothing over the same edges and categories, which are shared."""
 
-    def update(self, table: ArrowTable, places: NDArray[np.int64]) -> None:
-        """Count a batch. places: where in the table each column is, -1 where it is not; then it counts no rows.
+    def update(self, table: ArrowTable, places: NDArray[np.int64], begin: int = 0, end: int | None = None) -> None:
+        """Count a batch, or its rows from `begin` up to `end`. places: where in the table each column is, -1 where not.
 
-        ValueError, before anything is counted, for other places, and for columns that do not hold what is counted.
+        A column that is not there counts no rows. ValueError, before anything is counted, for other places and rows,
+        and for columns that do not hold what is counted.
         """
 
     def update_matrix(self, values: NDArray[np.floating[Any]], places: NDArray[np.int64]) -> None:

@@ -72,11 +72,12 @@ void bind_counts(py::module_& module) {
            })
       .def(
           "update",
-          [](GuardedCounts& guarded, const Table& table, const Array<std::int64_t>& places) {
+          [](GuardedCounts& guarded, const Table& table, const Array<std::int64_t>& places, std::int64_t begin,
+             std::optional<std::int64_t> end) {
             const table_counts::Places at = to_vector(places, "places");
-            guarded.with([&](TableCounts& state) { update(state, table, at); });
+            guarded.with([&](TableCounts& state) { update(state, table, at, begin, end.value_or(table.rows())); });
           },
-          py::arg("table"), py::arg("places").noconvert())
+          py::arg("table"), py::arg("places").noconvert(), py::arg("begin") = 0, py::arg("end") = py::none())
       .def(
           "update_matrix",
           [](GuardedCounts& guarded, const py::array& values, const Array<std::int64_t>& places) {

@@ -1,7 +1,7 @@
 // table_counts: the live counts of all monitored columns; a batch, of whatever size, is one call.
 //
-// Input   a table, or a matrix of the numeric columns; and for each state the position of its column, -1 where the batch
-//         has none.
+// Input   a table, some rows of it, or a matrix of the numeric columns; and for each state the position of its column, -1
+//         where the batch has none.
 // Output  TableCounts, a mergeable state: of each column its NumericCounts or category_counts::Counts.
 // Error   0; the same bits for any order of batches, number of threads and instruction set.
 //         Throws std::invalid_argument, before anything is counted, when a column does not suit its state.
@@ -120,19 +120,34 @@ inline void require_suited(const TableCounts& counts, const Table& table, const 
   }
 }
 
-inline void update(TableCounts& into, const Table& table, const Places& places) {
+// What `spans` gives, of rows [begin, end) alone.
+inline std::vector<Span> spans_within(const Table& table, std::int64_t begin, std::int64_t end) {
+  std::vector<Span> result;
+  for (const Span& span : spans(table)) {
+    const std::int64_t first = std::max(begin, span.first_row);
+    const std::int64_t last = std::min(end, span.first_row + span.rows);
+    if (first < last) result.push_back({span.batch, span.begin + (first - span.first_row), last - first, first});
+  }
+  return result;
+}
+
+// Counts rows [begin, end).
+inline void update(TableCounts& into, const Table& table, const Places& places, std::int64_t begin, std::int64_t end) {
+  if (begin < 0 || end < begin || end > table.rows())
+    throw std::invalid_argument(problem("rows", "a range of the " + std::to_string(table.rows()) + " rows",
+                                        std::to_string(begin) + " to " + std::to_string(end), "leave it out for all"));
   require_suited(into, table, places);
   struct Task {
     Span span;
     std::size_t column;
   };
   std::vector<Task> tasks;
-  for (const Span& span : spans(table))
+  for (const Span& span : spans_within(table, begin, end))
     for (std::size_t c = 0; c < places.size(); ++c)
       if (places[c] >= 0) tasks.push_back({span, c});
   const Isa isa = active_isa();
   const Runs runs(isa);
-  const std::int64_t values = table.rows() * static_cast<std::int64_t>(places.size());
+  const std::int64_t values = (end - begin) * static_cast<std::int64_t>(places.size());
   spread(into, tasks, values, [&](TableCounts& state, const Task& task) {
     const Column& column = task.span.column(places[task.column]);
     if (auto* const categories = std::get_if<CategoryCounts>(&state.columns[task.column]))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mlops_runtime import _native
 from mlops_runtime.core.errors import SchemaError, problem
 from mlops_runtime.monitoring.report.drift import DriftReport, build_report
 from mlops_runtime.monitoring.state.baseline import Baseline
@@ -16,7 +18,15 @@ from mlops_runtime.monitoring.state.live import LiveCounts
 from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary
 from mlops_runtime.monitoring.state.table import Layout, any_table, as_table, is_suitable, require_distinct
 
-__all__ = ["Monitor", "compare"]
+__all__ = ["Monitor", "PreparedBatch", "compare"]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedBatch:
+    """A batch converted and looked up once, of which several monitors of one baseline count a part each."""
+
+    view: _native.ArrowTable
+    places: NDArray[np.int64]
 
 
 class Monitor:
@@ -51,12 +61,21 @@ class Monitor:
         other way round.
         """
         batch = any_table(table)
-        schema = batch.schema
-        if self._schema is None or not schema.equals(self._schema):
-            self._lay_out(schema)
+        self._lay_out(batch.schema)
         for view in self._layout.views(batch):
             self._counts.update(view, self._places)
         self._rows += batch.num_rows
+        return self
+
+    def prepare(self, batch: pa.Table) -> PreparedBatch:
+        """Return a batch as `update_part` of this baseline's monitors takes it. Raises SchemaError as `update` does."""
+        self._lay_out(batch.schema)
+        return PreparedBatch(self._layout.view(batch), self._places)
+
+    def update_part(self, batch: PreparedBatch, begin: int, end: int) -> Self:
+        """Count rows from `begin` up to `end`. Raises ValueError for rows that the batch does not have."""
+        self._counts.update(batch.view, batch.places, begin, end)
+        self._rows += end - begin
         return self
 
     def update_matrix(self, values: NDArray[np.floating[Any]], *, columns: Sequence[str] | None = None) -> Self:
@@ -75,6 +94,8 @@ class Monitor:
         return self
 
     def _lay_out(self, schema: pa.Schema) -> None:
+        if self._schema is not None and schema.equals(self._schema):
+            return
         require_distinct(schema)
         wrong = _wrong_kinds(self._baseline, schema)
         if wrong:

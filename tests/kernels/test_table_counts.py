@@ -46,6 +46,27 @@ def test_every_column_agrees_with_the_oracle_at_any_size(size: int) -> None:
         assert repr(summarise(state.moments(column))) == repr(expected.moments)
 
 
+def test_parts_of_a_table_count_its_rows_from_one_up_to_another(size: int) -> None:
+    rows = min(size, 2049)
+    values = matrix(rows)
+    chunks = np.array_split(values, 3)
+    batches = [pa.record_batch([pa.array(one[:, c]) for c in range(COLUMNS)], names=list("abcde")) for one in chunks]
+    table = ArrowTable(pa.Table.from_batches(batches))
+    for begin, end in [(0, rows), (0, 0), (rows, rows), (rows // 3, rows), (1, rows - 1), (rows // 2, rows // 2 + 1)]:
+        if 0 <= begin <= end <= rows:
+            part = TableCounts(EDGES)
+            part.update(table, ALL, begin, end)
+            assert contents(part) == contents(counted(values[begin:end]))
+
+
+@pytest.mark.parametrize(("begin", "end"), [(-1, 2), (2, 1), (0, 4), (4, 4)])
+def test_rows_that_a_table_does_not_have_are_refused(begin: int, end: int) -> None:
+    state = TableCounts([EDGES[0]])
+    with pytest.raises(ValueError, match="a range of the 3 rows"):
+        state.update(ArrowTable(pa.table({"x": [1.0, 2.0, 3.0]})), np.array([0]), begin, end)
+    assert state.moments(0).count == 0
+
+
 def layouts(values: np.ndarray) -> dict[str, np.ndarray]:
     padded = np.zeros((2 * len(values), 3 * COLUMNS), values.dtype)
     padded[::2, ::3] = values

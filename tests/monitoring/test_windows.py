@@ -249,7 +249,7 @@ def test_monitors_that_differ_or_are_not_as_far_do_not_merge() -> None:
     behind.advance(START + 30 * MINUTE)
     assert behind.merge(ahead).rows == 2
     by_rows = WindowedMonitor(BASELINE, Tumbling(5))
-    with pytest.raises(SchemaError, match="windows by rows"):
+    with pytest.raises(SchemaError, match="by rows, of which the n-th"):
         by_rows.merge(WindowedMonitor(BASELINE, Tumbling(5)))
 
 

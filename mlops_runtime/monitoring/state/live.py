@@ -34,9 +34,11 @@ class LiveCounts:
         position = {name: place for place, name in enumerate(names)}
         return np.array([position.get(name, -1) for name in self._references], np.int64)
 
-    def update(self, view: _native.ArrowTable, places: NDArray[np.int64]) -> None:
-        """Count a batch; places: `self.places` of the names of its columns."""
-        self._counts.update(view, places)
+    def update(
+        self, view: _native.ArrowTable, places: NDArray[np.int64], begin: int = 0, end: int | None = None
+    ) -> None:
+        """Count a batch, or its rows from `begin` up to `end`; places: `self.places` of the names of its columns."""
+        self._counts.update(view, places, begin, end)
 
     def update_matrix(self, values: NDArray[np.floating[Any]], columns: Sequence[str] | None) -> None:
         """Count a matrix whose columns are `columns`, else all numeric ones. Errors: `Monitor.update_matrix`."""
@@ -44,8 +46,10 @@ class LiveCounts:
         if values.ndim != 2 or values.shape[1] != width:
             next_step = "pass a column for each, or name those there are by `columns`"
             _refuse(ShapeError, f"float[n, {width}]", f"{values.dtype}{list(values.shape)}", next_step)
+        if values.dtype.name == "bfloat16":  # of ml_dtypes: its values are float32's
+            values = values.astype(np.float32)
         if values.dtype.char not in "efd" or not values.dtype.isnative:
-            _refuse(SchemaError, "float16, float32 or float64", str(values.dtype), "convert it with astype")
+            _refuse(SchemaError, "float16, bfloat16, float32 or float64", str(values.dtype), "convert it with astype")
         self._counts.update_matrix(values, self._all_numeric if columns is None else self._named(columns))
 
     def _named(self, columns: Sequence[str]) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from typing import Self
 
 import pyarrow as pa
 
-from mlops_runtime.monitoring.monitor import Monitor
+from mlops_runtime.monitoring.monitor import Monitor, PreparedBatch
 from mlops_runtime.monitoring.state.baseline import Baseline
 from mlops_runtime.monitoring.windows.keys import OTHER, rank
 from mlops_runtime.monitoring.windows.window import Summaries, merge_summaries
@@ -70,9 +70,13 @@ class OpenPane:
     reach: Reach = field(default_factory=Reach)
     _monitors: dict[Key, Monitor] = field(default_factory=dict)
 
-    def count(self, key: Key, rows: pa.Table) -> None:
-        """Count rows of one key."""
-        self._of(key).update(rows)
+    def count(self, key: Key, batch: pa.Table | PreparedBatch, begin: int, end: int) -> None:
+        """Count the rows of one key: all of a table, or those from `begin` up to `end` of a prepared one."""
+        monitor = self._of(key)
+        if isinstance(batch, PreparedBatch):
+            monitor.update_part(batch, begin, end)
+        else:
+            monitor.update(batch)
 
     def merge(self, other: OpenPane) -> Self:
         """Add what another pane of the same number counted."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mlops_runtime.core.clock import now
 from mlops_runtime.core.errors import ConfigError, SchemaError, problem
-from mlops_runtime.monitoring.monitor import Monitor
+from mlops_runtime.monitoring.monitor import Monitor, PreparedBatch
 from mlops_runtime.monitoring.state.baseline import Baseline
 from mlops_runtime.monitoring.state.table import as_table
 from mlops_runtime.monitoring.windows.keys import Segment, key_rows, segments_of
@@ -69,6 +69,7 @@ class WindowedMonitor:
         self._frontier = EARLIEST_US // self._plan.length if self._plan.by == "time" else 0
         self._latest_us = EARLIEST_US
         self._rows = self._late = self._undated = self._position = 0
+        self._template = Monitor(baseline)
         self._schema: pa.Schema | None = None
 
     @property
@@ -159,11 +160,11 @@ class WindowedMonitor:
         both to the same time. Raises SchemaError otherwise, for monitors that differ, and for windows by rows, since
         which row is the n-th is not known.
         """
-        if self._settings != other._settings or self._plan.by == "rows":
-            got = "others" if self._plan.by == "time" else "windows by rows"
-            _no_merge(
-                "two monitors by time of the same windows, keys, labels and baseline", got, "merge like with like"
-            )
+        if self._plan.by == "rows":
+            advice = "cut by time; or keep each one's windows, and add up their counts (`RunningTotal`)"
+            _no_merge("windows by time", "by rows, of which the n-th of two streams is not known", advice)
+        if self._settings != other._settings:
+            _no_merge("a monitor of the same windows, keys, labels and baseline", "another", "merge like with like")
         behind = min(self._frontier, other._frontier)
         further = any(one._roller.end is not None and one._roller.end > behind for one in (self, other))
         if self._plan.panes > 1 and further:
@@ -181,7 +182,7 @@ class WindowedMonitor:
     def _checked(self, batch: pa.Table) -> pa.Table:
         """Refuse, before anything is counted, a batch that monitors would."""
         if self._schema is None or not batch.schema.equals(self._schema):
-            Monitor(self._baseline).update(batch.slice(0, 0))
+            self._template.update(batch.slice(0, 0))
             self._schema = batch.schema
         return batch
 
@@ -205,26 +206,26 @@ class WindowedMonitor:
         watched = batch.select([name for name in batch.column_names if name in self._baseline.columns])
         if len(keys.keys) == 1 and taken.all() and (numbers == numbers[0]).all():
             reach = Reach(int(times.min()), int(times.max()))
-            return [_Group(int(numbers[0]), keys.keys[0], watched, reach)]
+            return [_Group(int(numbers[0]), keys.keys[0], watched, 0, len(watched), reach)]
         order = np.flatnonzero(taken)
         order = order[np.lexsort((keys.codes[order], numbers[order]))]
         if len(order) == 0:
             return []
         numbers, codes, times = numbers[order], keys.codes[order], times[order]
         starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1) | np.diff(codes, prepend=codes[0]))
-        watched = _movable(watched).take(pa.array(order))
+        moved = self._template.prepare(_movable(watched).take(pa.array(order)))
         firsts, lasts = np.minimum.reduceat(times, starts), np.maximum.reduceat(times, starts)
         ends = np.append(starts[1:], len(order))
         return [
-            _Group(int(numbers[a]), keys.keys[codes[a]], watched.slice(a, b - a), Reach(int(first), int(last)))
+            _Group(int(numbers[a]), keys.keys[codes[a]], moved, a, b, Reach(int(first), int(last)))
             for a, b, first, last in zip(starts.tolist(), ends.tolist(), firsts, lasts, strict=True)
         ]
 
     def _count(self, group: _Group) -> None:
         pane = self._pane(group.number)
-        pane.count(group.key, group.rows)
+        pane.count(group.key, group.batch, group.begin, group.end)
         pane.reach.extend(group.reach.first, group.reach.last)
-        self._rows += group.rows.num_rows
+        self._rows += group.end - group.begin
 
     def _pane(self, number: int) -> OpenPane:
         if number not in self._open:
@@ -244,11 +245,13 @@ class WindowedMonitor:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Rows of one pane and key."""
+    """Rows of one pane and key: from `begin` up to `end` of a batch."""
 
     number: int
     key: Key
-    rows: pa.Table
+    batch: pa.Table | PreparedBatch
+    begin: int
+    end: int
     reach: Reach
 
 
