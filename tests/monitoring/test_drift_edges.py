@@ -140,6 +140,18 @@ def test_a_matrix_counts_as_its_columns_do(dtype: Any) -> None:
     assert by_matrix.rows == 35
 
 
+def test_bfloat16_counts_as_the_float32_it_is() -> None:
+    bfloat16 = pytest.importorskip("ml_dtypes", reason="NumPy's bfloat16: pip install ml_dtypes").bfloat16
+    baseline = Baseline.fit(pa.table({"a": RNG.normal(size=500), "b": RNG.normal(size=500)}))
+    values = np.array([[math.nan, 1e-40], [math.inf, -0.0], [3.0e38, -1.5]], np.float32).astype(bfloat16)[::-1]
+    counted = Monitor(baseline).update_matrix(values).summaries()
+    widened = Monitor(baseline).update_matrix(values.astype(np.float32)).summaries()
+    assert {name: one.to_dict() for name, one in counted.items()} == {
+        name: one.to_dict() for name, one in widened.items()
+    }
+    assert numeric(Baseline(counted), "a").missing == numeric(Baseline(counted), "a").positive_infinite == 1
+
+
 def test_a_matrix_that_does_not_fit_is_refused_before_anything_is_counted() -> None:
     monitor = Monitor(Baseline.fit(pa.table({"a": [1.0, 2.0], "b": [1.0, 2.0], "c": ["x", "y"]})))
     with pytest.raises(ShapeError, match=r"expected float\[n, 2\], got float64\[4, 3\]"):
