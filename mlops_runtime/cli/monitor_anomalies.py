@@ -29,6 +29,7 @@ _FOUND_EXIT_CODE = 3
 @click.option("--metric", "metrics", multiple=True, help="Judge only this metric; may be repeated.")
 @click.option("--period", callback=read_duration, help="How long a season is, as 1d: also judge by the time of it.")
 @click.option("--newest", type=click.IntRange(1), default=24, show_default=True, help="How many last windows to judge.")
+@click.option("--since", callback=read_moment, metavar="TIME", help="Read a store's windows that end after this time.")
 @click.option("--until", callback=read_moment, metavar="TIME", help="Windows should have come until then.")
 @click.option("--score", type=float, default=4.0, show_default=True, help="What counts as found, in deviations.")
 @click.option("--fail-on-anomaly", is_flag=True, help="Exit with 3 when one is found.")
@@ -40,6 +41,7 @@ def anomalies(  # noqa: PLR0913 - a command's options
     metrics: tuple[str, ...],
     period: dt.timedelta | None,
     newest: int,
+    since: dt.datetime | None,
     until: dt.datetime | None,
     score: float,
     fail_on_anomaly: bool,
@@ -56,7 +58,8 @@ def anomalies(  # noqa: PLR0913 - a command's options
 
     if store is None and not files:
         raise click.UsageError("expected --store or --points, got neither")
-    points = [point for point in _points(store, files) if not metrics or point.metric in metrics]
+    given = _points(store, files, since, only_rows=set(metrics) == {"rows"})
+    points = [point for point in given if not metrics or point.metric in metrics]
     period_s = None if period is None else period.total_seconds()
     judged = judge_points(points, period_s=period_s, newest=newest, until=until)
     scores = [one.point() for one in judged]
@@ -76,14 +79,25 @@ def anomalies(  # noqa: PLR0913 - a command's options
     return _FOUND_EXIT_CODE if fail_on_anomaly and found else 0
 
 
-def _points(store: Path | None, files: tuple[Path, ...]) -> list[Point]:
-    from mlops_runtime.monitoring.alerts.reading import PointsFile, WindowReader
-    from mlops_runtime.monitoring.windows import WindowStore
+def _points(store: Path | None, files: tuple[Path, ...], since: dt.datetime | None, *, only_rows: bool) -> list[Point]:
+    from mlops_runtime.monitoring.alerts.reading import PointsFile
 
     points = [point for file in files for point in PointsFile(file).read()]
-    if store is not None:
-        points += WindowReader(WindowStore(store)).read(cursor="", now=clock.now())[0]
-    return points
+    return points if store is None else points + _of_windows(store, since, only_rows=only_rows)
+
+
+def _of_windows(folder: Path, since: dt.datetime | None, *, only_rows: bool) -> list[Point]:
+    """Return the points of windows that are over; the rows of a window are known without a report on it."""
+    from mlops_runtime.monitoring.points import Point
+    from mlops_runtime.monitoring.report.points import drift_points
+    from mlops_runtime.monitoring.windows import WindowStore
+
+    store, now = WindowStore(folder), clock.now()
+    windows = [window for window in store.windows(since=since) if window.span.end <= now]
+    if only_rows:
+        return [Point("rows", float(one.rows), one.span, one.rows, labels=one.key) for one in windows]
+    baselines = {digest: store.baseline(digest) for digest in {window.baseline for window in windows}}
+    return [point for one in windows for point in drift_points(one.report(baselines[one.baseline]), one.span, one.key)]
 
 
 def _cells(one: Judged) -> tuple[str, ...]:

@@ -78,6 +78,7 @@ def test_every_metric_of_a_store_is_judged(store: Path, told: Told, capsys: pyte
     document = told("anomalies", "--store", str(store), "--newest", "1")
     assert {point["labels"]["metric"] for point in document["points"]} >= {"rows", "psi", "ks", "missing_share"}
     assert document["judged"] == len(document["points"])
+    assert told("anomalies", "--store", str(store), "--metric", "psi", "--since", "2026-03-09")["judged"] == 0
     pages = ("--html", str(store.parent / "a.html"), "--markdown", str(store.parent / "a.md"))
     assert run(["monitor", "anomalies", "--store", str(store), "--metric", "rows", "--newest", "1", *pages]) == 0
     assert "values judged" in capsys.readouterr().out
