@@ -86,9 +86,9 @@ def compare_data(
             raise
         now, counted = readable, _count(readable, rows.beside(readable), cut, progress)
     baseline, monitor = now.reference.baseline, counted.monitor
-    notes = tuple(dict.fromkeys((*before.notes, *now.source.notes, *now.notes, *counted.notes)))
+    notes = tuple(dict.fromkeys((*before.notes, *now.source.notes, *now.notes, *counted.rows.notes, *counted.notes)))
     total = build_report(baseline.columns, monitor.summaries(), rows=monitor.rows, notes=notes)
-    total = counted.rows.add_to(total)
+    total = counted.rows.taken.add_to(total)
     timeline = build_timeline(counted.windows, baseline, total=total)
     return timeline if cut and cut.time else replace(timeline, windows=())
 
@@ -107,11 +107,11 @@ def _count(current: Current, rows: CurrentRows, cut: Cut | None, progress: Progr
     if cut is None:
         for table in batches:
             monitor.update(table)
-            rows.update(table)
+            rows.taken.update(table)
         return _Counted(monitor, rows, [], ())
     windowed, windows = cut.monitor(baseline), list[Window]()
     for table in batches:
         monitor.update(table)
-        rows.update(table)
+        rows.taken.update(table)
         windows += windowed.update(table, time=cut.time)
     return _Counted(monitor, rows, [*windows, *windowed.close()], left_out(windowed))

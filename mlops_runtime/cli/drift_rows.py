@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import click
@@ -13,14 +13,11 @@ import pyarrow as pa
 from mlops_runtime.cli.current import Current
 from mlops_runtime.cli.reference import Reference
 from mlops_runtime.core.errors import ConfigError, EmptyInputError, SchemaError, problem
-from mlops_runtime.monitoring.multivariate import MultivariateMonitor, MultivariateReference, TableSample
-from mlops_runtime.monitoring.report.drift import DriftReport
-from mlops_runtime.monitoring.report.exact import with_exact_distances
+from mlops_runtime.monitoring.multivariate import MultivariateReference, TableSample
+from mlops_runtime.monitoring.rows import RowStatistics
 from mlops_runtime.monitoring.statistics.samples import HeldColumns
 
 __all__ = ["CurrentRows", "ReferenceRows", "rows_options"]
-
-_KINDS = ("number", "integer", "string")
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -69,42 +66,26 @@ class ReferenceRows:
 
     def beside(self, current: Current) -> CurrentRows:
         """Return what takes the rows of current data; by now it is known what can be read of them."""
-        held = None if self._held is None else (self._held, HeldColumns())
         if self._sample is None:
-            return CurrentRows(None, held)
+            return CurrentRows(RowStatistics(None, self._held))
         try:
-            return CurrentRows(MultivariateMonitor(_together(self._sample, current)), held)
+            return CurrentRows(RowStatistics(_together(self._sample, current), self._held))
         except (EmptyInputError, SchemaError) as error:
-            return CurrentRows(None, held, f"no statistics of all columns together: {error}")
+            return CurrentRows(RowStatistics(None, self._held), (f"no statistics of all columns together: {error}",))
 
 
 @dataclass(frozen=True, slots=True)
 class CurrentRows:
-    """Of current data: counts of all columns together; all numbers, the reference's first; a note on what is not."""
+    """What takes the current rows, and notes on what cannot be taken."""
 
-    monitor: MultivariateMonitor | None
-    held: tuple[HeldColumns, HeldColumns] | None
-    note: str = ""
-
-    def update(self, table: pa.Table) -> None:
-        """Take the next rows."""
-        if self.monitor is not None:
-            self.monitor.update(table)
-        if self.held is not None:
-            self.held[1].offer(table)
-
-    def add_to(self, report: DriftReport) -> DriftReport:
-        """Return the report with what was asked for."""
-        if self.held is not None:
-            report = with_exact_distances(report, *self.held)
-        together = None if self.monitor is None else self.monitor.report()
-        return replace(report, multivariate=together, notes=(*report.notes, *([self.note] if self.note else [])))
+    taken: RowStatistics
+    notes: tuple[str, ...] = ()
 
 
 def _together(sample: TableSample, current: Current) -> MultivariateReference:
-    """Return the bundle's reference; of data one of the columns that both sides have, but for times: they move on."""
-    bundle, columns = current.reference.bundle, current.reference.schema.columns
-    names = [one.name for one in columns if one.kind in _KINDS and one.name in current.source.schema.names]
+    """Return the bundle's reference; of data one of the columns that both sides have."""
+    bundle, due = current.reference.bundle, current.reference.schema
+    names = [name for name in due.names if name in current.source.schema.names]
     if bundle is None:
         summaries = current.reference.baseline.columns
         categorical = [name for name in names if name in summaries and summaries[name].kind == "categorical"]

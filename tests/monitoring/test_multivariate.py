@@ -117,6 +117,17 @@ def test_declared_categories_are_measured_as_such_and_read_back(arrow: pa.DataTy
         MultivariateMonitor(read).update(pa.table({"code": [0.5], "x": [1.0]}))
 
 
+def test_times_move_on_and_are_left_out() -> None:
+    rows = correlated(np.random.default_rng(1), 1000)
+    before, later = (
+        rows.append_column("at", pa.array(np.arange(start, start + 1000)).cast(pa.timestamp("s")))
+        for start in (0, 9000)
+    )
+    found = MultivariateReference.fit(before)
+    assert "at" not in {column.name for column in found.encoding.columns}
+    assert not MultivariateMonitor(found).update(later).report().drifted
+
+
 def test_a_table_of_too_many_columns_is_refused() -> None:
     wide = pa.table({f"x{place}": np.zeros(100) for place in range(257)})
     with pytest.raises(SchemaError, match="257 columns that take 257 — select fewer"):

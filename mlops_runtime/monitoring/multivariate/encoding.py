@@ -135,14 +135,15 @@ class Encoding:
 
     @classmethod
     def fit(cls, table: pa.Table, *, categorical: Collection[str] = ()) -> Encoding:
-        """Fit on the reference. categorical: columns of integers or booleans that are names.
+        """Fit on the reference; times are left out, as they always move on.
 
+        categorical: columns of integers or booleans that are names.
         Raises SchemaError for a table without a column that can be monitored, and for one that takes more than 256
         columns of the matrix; ConfigError for a name in `categorical` that is no such column.
         """
         columns: list[NumericColumn | CategoricalColumn] = []
         for name, kind in kinds_of(table.schema, categorical).items():
-            if kind is not None:
+            if kind is not None and not is_time(table.schema.field(name).type):
                 make = NumericColumn.fit if kind == "numeric" else CategoricalColumn.fit
                 columns.append(make(name, table.column(name)))
         fitted = cls(tuple(columns))

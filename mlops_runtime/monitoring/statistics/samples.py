@@ -77,12 +77,17 @@ class HeldColumns:
     @property
     def names(self) -> tuple[str, ...]:
         """The columns of numbers."""
-        return tuple(self._parts[0].column_names) if self._parts else ()
+        return tuple(dict.fromkeys(name for part in self._parts for name in part.column_names))
 
     def offer(self, table: pa.Table) -> None:
-        """Hold the numbers of the next rows of the stream, all of one schema."""
+        """Hold the numbers of the next rows of the stream."""
         self._parts.append(table.select([field.name for field in table.schema if kind_of(field.type) == "numeric"]))
 
+    def extend(self, other: HeldColumns) -> None:
+        """Hold what another one does, too."""
+        self._parts += other._parts
+
     def sample(self, name: str) -> _native.SortedSample:
-        """Sort one of the columns. Raises as `sorted_column`."""
-        return sorted_column(pa.concat_tables(part.select([name]) for part in self._parts), name)
+        """Sort one of the columns. Raises as `sorted_column`, and ValueError for parts of unlike types."""
+        parts = [part.select([name]) for part in self._parts if name in part.column_names]
+        return sorted_column(pa.concat_tables(parts, promote_options="permissive"), name)
