@@ -81,9 +81,9 @@ class Monitor:
     def update_matrix(self, values: NDArray[np.floating[Any]], *, columns: Sequence[str] | None = None) -> Self:
         """Count a batch of numbers where they lie: nothing is copied, whatever the strides, writeable or not.
 
-        values: float16, float32 or float64 [n, k], NaN where missing; bfloat16 (of ml_dtypes) is widened first. columns:
-        the names of the k columns; by default all numeric columns of the baseline, in its order. Other columns count
-        no rows.
+        values: float16, float32 or float64 [n, k], NaN where missing; bfloat16 (of ml_dtypes) is widened first.
+        columns: the names of the k columns; by default all numeric columns of the baseline, in its order. Other columns
+        count no rows.
         Raises ShapeError for another shape, SchemaError for another type, and for names that are not numeric columns.
 
         >>> baseline = Baseline.fit(pa.table({"x": [1.0, 2.0], "y": [0, 1]}))
