@@ -46,10 +46,8 @@ class LiveCounts:
         if values.ndim != 2 or values.shape[1] != width:
             next_step = "pass a column for each, or name those there are by `columns`"
             _refuse(ShapeError, f"float[n, {width}]", f"{values.dtype}{list(values.shape)}", next_step)
-        if values.dtype.name == "bfloat16":  # of ml_dtypes: its values are float32's
-            values = values.astype(np.float32)
         if values.dtype.char not in "efd" or not values.dtype.isnative:
-            _refuse(SchemaError, "float16, bfloat16, float32 or float64", str(values.dtype), "convert it with astype")
+            values = _widened(values)
         self._counts.update_matrix(values, self._all_numeric if columns is None else self._named(columns))
 
     def _named(self, columns: Sequence[str]) -> NDArray[np.int64]:
@@ -97,6 +95,14 @@ def numeric_summary(
         total_of_squares=total_of_squares,
         is_time=reference.is_time,
     )
+
+
+def _widened(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Return a matrix of ml_dtypes' bfloat16, whose values are float32's, as that. SchemaError for any other type."""
+    if values.dtype.name != "bfloat16":
+        expected = "float16, bfloat16, float32 or float64"
+        _refuse(SchemaError, expected, str(values.dtype), "convert it with astype")
+    return values.astype(np.float32)
 
 
 def _refuse(error: type[SchemaError | ShapeError], expected: str, got: str, next_step: str) -> None:
