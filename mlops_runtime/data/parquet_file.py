@@ -1,7 +1,8 @@
-"""Parquet files: row groups skipped by their statistics, columns by name, dictionaries of texts decoded as such."""
+"""Parquet files: row groups skipped by their statistics, columns by name, small dictionaries of texts kept as such."""
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import itertools
 from collections.abc import Collection, Iterator, Sequence
@@ -16,12 +17,13 @@ from mlops_runtime.data.conform import is_text
 from mlops_runtime.data.data_file import Piece, joined
 from mlops_runtime.data.infer import EXACT_LIMIT, ColumnFacts, decoded_type, facts_of
 from mlops_runtime.data.lake_table import FieldIds
-from mlops_runtime.data.parquet_footer import read_footer
+from mlops_runtime.data.parquet_footer import RowGroup, read_footer
 from mlops_runtime.data.stored_file import READ_ERRORS, StoredFile, damaged
 
 __all__ = ["ParquetFile"]
 
 _BATCH_ROWS = 1 << 17
+_DICTIONARY_BYTES = 1  # a row, compressed: a larger dictionary takes longer to take in than its texts in every row
 _LARGE_GROUP_BYTES = 1 << 26  # beyond this, the compressed columns of a row group are not held whole
 _BUFFER_BYTES, _REMOTE_BUFFER_BYTES = 1 << 18, 1 << 20
 
@@ -46,8 +48,7 @@ class ParquetFile:
         self.names = tuple(self._schema.names if fields is None else self._stored_names)
         self.groups: Sequence[int] = range(self.all_groups)
         self._first_rows = tuple(itertools.accumulate((group.rows for group in self._groups), initial=0))
-        every = (item for group in self._groups for item in group.columns.items())
-        self._with_plain_pages = frozenset(name for name, column in every if column.has_plain_pages)
+        self._dictionaries = _dictionaries(self._groups)
 
     @property
     def all_groups(self) -> int:
@@ -127,8 +128,8 @@ class ParquetFile:
         return pa.dictionary(pa.int32(), pa.utf8()) if self._is_dictionary(name) else decoded_type(self.type_of(name))
 
     def _is_dictionary(self, name: str) -> bool:
-        """Whether a column holds texts by dictionary alone: one made of plain pages costs more than decoding them."""
-        return is_text(self.type_of(name)) and self._stored_names[name] not in self._with_plain_pages
+        """Whether a column's texts are decoded as dictionaries: the same in every row group."""
+        return is_text(self.type_of(name)) and self._stored_names[name] in self._dictionaries
 
     def _open(self, source: pa.NativeFile, names: Sequence[str], groups: Sequence[int]) -> pq.ParquetFile:
         large = max((self._groups[group].size for group in groups), default=0) > _LARGE_GROUP_BYTES
@@ -219,6 +220,17 @@ def _named(schema: pa.Schema, fields: FieldIds | None, where: str) -> dict[str, 
             )
         )
     return {fields.names[number]: name for number, name in by_id.items() if number in fields.names}
+
+
+def _dictionaries(groups: Sequence[RowGroup]) -> frozenset[str]:
+    """Return the columns that are cheaper to decode as dictionaries: all pages refer to them, and they are small."""
+    every = [item for group in groups for item in group.columns.items()]
+    with_plain_pages = {name for name, column in every if column.has_plain_pages}
+    stored: collections.Counter[str] = collections.Counter()
+    for name, column in every:
+        stored[name] += column.dictionary_bytes
+    most = _DICTIONARY_BYTES * sum(group.rows for group in groups)
+    return frozenset(name for name, size in stored.items() if size <= most and name not in with_plain_pages)
 
 
 def _runs(groups: Sequence[int]) -> Iterator[list[int]]:

@@ -34,6 +34,7 @@ class ColumnStatistics:
 
     low, high: the bounds as stored. microseconds: in a unit of times; None for other columns and finer units.
     has_plain_pages: whether some pages hold values, not positions in a dictionary; False when it says nothing.
+    dictionary_bytes: of its dictionary as it is stored, compressed; 0 when there is none, or it says nothing.
     """
 
     missing: int | None
@@ -41,6 +42,7 @@ class ColumnStatistics:
     high: bytes | None
     microseconds: int | None
     has_plain_pages: bool
+    dictionary_bytes: int
 
     def bounds(self, data_type: pa.DataType) -> Bounds | None:
         """Return a lower and an upper bound of values of this Arrow type; None when there is none to rely on."""
@@ -99,12 +101,18 @@ def _row_groups(footer: Mapping[int, Any]) -> tuple[RowGroup, ...]:
 def _statistics(chunk: Mapping[int, Any], leaf: Mapping[int, Any]) -> ColumnStatistics:
     found = chunk.get(12, {})
     missing, low, high = (_typed(found.get(field), kind) for field, kind in ((3, int), (6, bytes), (5, bytes)))
-    return ColumnStatistics(missing, low, high, _microseconds(leaf), _has_plain_pages(chunk))
+    return ColumnStatistics(missing, low, high, _microseconds(leaf), _has_plain_pages(chunk), _dictionary_bytes(chunk))
 
 
 def _has_plain_pages(chunk: Mapping[int, Any]) -> bool:
     pages = (page for page in chunk.get(13, []) if page.get(1) in _DATA_PAGES)
     return any(page.get(2) not in _DICTIONARY_ENCODINGS for page in pages)
+
+
+def _dictionary_bytes(chunk: Mapping[int, Any]) -> int:
+    """Return how far the first data page is behind the dictionary, which comes before it."""
+    first_data, dictionary = (_typed(chunk.get(field), int) for field in (9, 11))
+    return max(0, first_data - dictionary) if first_data and dictionary else 0
 
 
 def _typed(value: Any, kind: type) -> Any:

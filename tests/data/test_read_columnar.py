@@ -33,6 +33,18 @@ def test_every_format_gives_the_same_table(tmp_path, name):
     assert [column.kind for column in dataset.schema.columns] == ["number", "string", "integer"]
 
 
+def test_texts_are_decoded_as_dictionaries_where_these_are_small(tmp_path):
+    rows = 5_000
+    few, many = [f"{row % 10}" for row in range(rows)], [f"{row * 7919 % 2**31:010}" for row in range(rows)]
+    table = pa.table({"few": few, "many": many, "plain": few})
+    path = tmp_path / "t.parquet"
+    pq.write_table(table, path, use_dictionary=["few", "many"], row_group_size=rows // 2)
+    dataset = read_dataset(path)
+    decoded = {name: pa.types.is_dictionary(dataset.table[name].type) for name in table.column_names}
+    assert decoded == {"few": True, "many": False, "plain": False}
+    assert dataset.table.to_pydict() == table.to_pydict()
+
+
 def test_columns_no_kernel_reads_are_left_out_by_name(tmp_path):
     table = pa.table(
         {
