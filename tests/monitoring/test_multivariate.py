@@ -117,6 +117,16 @@ def test_declared_categories_are_measured_as_such_and_read_back(arrow: pa.DataTy
         MultivariateMonitor(read).update(pa.table({"code": [0.5], "x": [1.0]}))
 
 
+def test_what_never_varied_is_measured_when_it_does() -> None:
+    rng = np.random.default_rng(15)
+    rows = pa.table({"x": rng.normal(size=5000), "b": np.where(rng.random(5000) < 0.3, "n", "s")})
+    found = MultivariateReference.fit(rows)
+    assert found.components.degrees == 2  # a number, and a category that is there or not
+    assert np.mean(found.row_distances(rows) ** 2) == pytest.approx(2.0, rel=0.05)
+    usual, new = found.row_distances(pa.table({"x": [0.0, 0.0], "b": ["s", "a new one"]}))
+    assert new > 100.0 * usual
+
+
 def test_times_move_on_and_are_left_out() -> None:
     rows = correlated(np.random.default_rng(1), 1000)
     before, later = (

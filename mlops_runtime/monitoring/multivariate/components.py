@@ -80,9 +80,8 @@ class Components:
 
     @property
     def degrees(self) -> int:
-        """How many coordinates `distances` takes together."""
-        kept = len(self.variances)
-        return kept + (1 if kept < len(self.centre) else 0)
+        """How many coordinates of `distances` vary in the reference."""
+        return len(self.variances) + (1 if self.rest_variance > _LEAST_VARIANCE else 0)
 
     def residuals(self, rows: I16) -> I64:
         """Return int64[n]: each row's distance from its projection on the model, in units of 1/4096 of a deviation."""
@@ -99,8 +98,9 @@ class Components:
         for block in blocks(rows):
             coordinates = self.coordinates(block)
             squares = (coordinates**2 / (self.variances * UNIT**2)).sum(axis=1)
-            if self.degrees > len(self.variances):
-                squares += self._left(block, coordinates) / (self.rest_variance * UNIT**2)
+            if len(self.variances) < len(self.centre):
+                left = self._centred(block) - coordinates @ self.axes.T.astype(np.float64) / _AXIS_UNIT
+                squares += (left**2).sum(axis=1) / (self.rest_variance * UNIT**2)
             parts.append(np.sqrt(squares))
         return np.concatenate(parts)
 
