@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
-#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -52,7 +51,7 @@ class Counts {
       else if (column.layout == Layout::dictionary && is_tallied(rows, column.entries->rows))
         count_dictionary(isa, column, begin + done, rows);
       else if (column.type == Type::utf8)
-        count_texts(isa, column, begin + done, rows, Once{});
+        count_texts(isa, column, begin + done, rows);
       else if (has_positions(column) && is_tallied(rows, static_cast<std::int64_t>(categories_->positions().size())))
         count_positions(isa, column, begin + done, rows);
       else
@@ -91,7 +90,6 @@ class Counts {
   }
 
  private:
-  using Word = hash_tile::Word;
   static constexpr std::int64_t kTileRows = encoders::kTileRows;
 
   static const xxh3::Seeded& seeded() {
@@ -122,27 +120,48 @@ class Counts {
                 [&](std::int64_t i) { return times[static_cast<std::size_t>(i)]; });
   }
 
+  void count_texts(Isa isa, const Column& column, std::int64_t begin, std::int64_t n) {
+    if (categories_->short_texts().is_empty() || n < kFewestTallied) return count_texts(isa, column, begin, n, Once{});
+    category_codes::Tally tally(by_id_.size(), n);
+    encoders::TextBlock block;
+    std::uint32_t ids[kBlockRows];
+    std::int64_t held = 0;
+    for (const std::int64_t end = begin + n; begin < end; begin += kTileRows) {
+      const std::int64_t rows = std::min(kTileRows, end - begin);
+      encoders::gather_texts(isa, column, begin, rows, block);
+      count_others(isa, block, rows, ids + held, Once{});
+      held += rows;
+      if (held == kBlockRows || begin + rows == end) tally.add(isa, ids, std::exchange(held, 0));
+    }
+    tally.for_each(
+        [&](std::size_t id, std::int64_t count) { by_id_[id] += id == short_texts::kElsewhereId ? 0 : count; });
+  }
+
+  // Writes the ids of a block of strings, and counts string i of those that are no short texts times(i) times.
+  template <class Times>
+  void count_others(Isa isa, encoders::TextBlock& block, std::int64_t n, std::uint32_t* ids, Times times) {
+    std::int64_t positions[kTileRows];
+    const std::int64_t left = categories_->short_texts().find(block, n, ids, positions);
+    if (left == 0) return;
+    block.keep(positions, left);
+    count_any_texts(isa, block, left, [&](std::int64_t k) { return times(positions[k]); });
+  }
+
   // Counts row i of a string column times(i) >= 0 times, i from 0 on.
   template <class Times>
   void count_texts(Isa isa, const Column& column, std::int64_t begin, std::int64_t n, Times times) {
-    const short_texts::Index& short_texts = categories_->short_texts();
     encoders::TextBlock block;
-    std::int64_t ids[kTileRows], positions[kTileRows];
+    std::uint32_t ids[kTileRows];
     for (std::int64_t done = 0; done < n; done += kTileRows) {
       const std::int64_t rows = std::min(kTileRows, n - done);
       encoders::gather_texts(isa, column, begin + done, rows, block);
       const auto times_of = [&](std::int64_t i) { return times(done + i); };
-      std::int64_t left = rows;
-      if (short_texts.is_empty()) {
-        std::iota(positions, positions + rows, 0);
-      } else {
-        left = short_texts.find(block, rows, ids, positions);
-        std::int64_t* const by_id = by_id_.data();
-        for (std::int64_t i = 0; i < rows; ++i) by_id[ids[i]] += times_of(i);
-        by_id[short_texts::kElsewhereId] = 0;
-        keep(block, positions, left);
+      if (categories_->short_texts().is_empty()) {
+        count_any_texts(isa, block, rows, times_of);
+        continue;
       }
-      if (left > 0) count_any_texts(isa, block, left, [&](std::int64_t k) { return times_of(positions[k]); });
+      count_others(isa, block, rows, ids, times_of);
+      for (std::int64_t i = 0; i < rows; ++i) by_id_[ids[i]] += ids[i] == short_texts::kElsewhereId ? 0 : times_of(i);
     }
   }
 
@@ -160,19 +179,11 @@ class Counts {
       positions[count] = i;
       count += (ids[i] == kUnseenId) & (times(i) != 0) ? 1 : 0;
     }
-    keep(block, positions, count);
-    Word hashes[kTileRows];
+    block.keep(positions, count);
+    hash_tile::Word hashes[kTileRows];
     hash_tile::select(isa).texts(seeded(), block, count, hashes);
     for (std::int64_t k = 0; k < count; ++k)
       sample_.add(hashes[k], times(positions[k]), [&] { return std::string_view(block.starts[k], block.sizes[k]); });
-  }
-
-  // Moves n strings of a block, at ascending positions, to its front.
-  static void keep(encoders::TextBlock& block, const std::int64_t* positions, std::int64_t n) {
-    for (std::int64_t k = 0; k < n; ++k) {
-      block.starts[k] = block.starts[positions[k]];
-      block.sizes[k] = block.sizes[positions[k]];
-    }
   }
 
   void count_integers(Isa isa, const Column& column, std::int64_t begin, std::int64_t n) {
@@ -222,7 +233,7 @@ class Counts {
 
   void sample_integer(std::int64_t key, Type type, std::int64_t count) {
     const bool is_high = type == Type::uint64 && key < 0;
-    Word hash = 0;
+    hash_tile::Word hash = 0;
     hash_tile::hash_integers(seeded(), &key, 1, &hash);
     sample_.add(is_high ? ~hash : hash, count,
                 [=] { return is_high ? std::to_string(static_cast<std::uint64_t>(key)) : std::to_string(key); });

@@ -32,6 +32,14 @@ struct TextBlock {
     starts[i] = copies[i];
   }
 
+  // Moves n strings, at ascending positions, to the front.
+  void keep(const std::int64_t* positions, std::int64_t n) {
+    for (std::int64_t k = 0; k < n; ++k) {
+      starts[k] = starts[positions[k]];
+      sizes[k] = sizes[positions[k]];
+    }
+  }
+
   alignas(64) const char* starts[kTileRows];
   alignas(64) std::uint32_t sizes[kTileRows];
   char copies[kTileRows][kReadable];
