@@ -123,6 +123,9 @@ class Categories {
   // Whether bits of a column of this type can be those of a category without being its number.
   bool may_alias(Type type) const { return has_high_ && (type == Type::uint64) != keys_.is_unsigned; }
 
+  // Whether columns of this type can be counted by positions().
+  bool has_positions(Type type) const { return !positions_.empty() && !may_alias(type); }
+
   void check(const Field& field) const {
     vocabulary::require_kind(field, keys_.kind, vocabulary::kind_of(field.type), "reference");
   }

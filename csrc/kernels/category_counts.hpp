@@ -40,7 +40,6 @@ class Counts {
   std::int64_t missing() const { return by_id_[kMissingId]; }
   std::int64_t unseen() const { return by_id_[kUnseenId]; }
   const UnseenKeys& sample() const { return sample_; }
-
   // Counts rows [begin, begin + n) of a column that Categories::check took.
   void count(const Column& column, std::int64_t begin, std::int64_t n) {
     const Isa isa = active_isa();
@@ -52,7 +51,8 @@ class Counts {
         count_dictionary(isa, column, begin + done, rows);
       else if (column.type == Type::utf8)
         count_texts(isa, column, begin + done, rows);
-      else if (has_positions(column) && is_tallied(rows, static_cast<std::int64_t>(categories_->positions().size())))
+      else if (categories_->has_positions(column.type) &&
+               is_tallied(rows, static_cast<std::int64_t>(categories_->positions().size())))
         count_positions(isa, column, begin + done, rows);
       else
         count_integers(isa, column, begin + done, rows);
@@ -75,7 +75,6 @@ class Counts {
   }
 
   static constexpr const char* kTag = "cats";
-
   void write(binary::Writer& out) const {
     categories_->keys().write(out);
     out.numbers(by_id_.data(), by_id_.size());
@@ -99,10 +98,6 @@ class Counts {
 
   // A tally pays for itself when there are several rows to a code.
   static bool is_tallied(std::int64_t rows, std::int64_t range) { return rows >= kFewestTallied && rows / 4 >= range; }
-
-  bool has_positions(const Column& column) const {
-    return !categories_->positions().empty() && !categories_->may_alias(column.type);
-  }
 
   // Each distinct code is looked up once.
   void count_dictionary(Isa isa, const Column& column, std::int64_t begin, std::int64_t n) {
