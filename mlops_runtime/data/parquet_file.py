@@ -24,6 +24,9 @@ __all__ = ["ParquetFile"]
 
 _BATCH_ROWS = 1 << 17
 _DICTIONARY_BYTES = 1  # a row, compressed: a larger dictionary takes longer to take in than its texts in every row
+_SMALL_FILE_ROWS = (
+    1 << 16
+)  # smaller files count as of this many: their types should be those of larger ones beside them
 _LARGE_GROUP_BYTES = 1 << 26  # beyond this, the compressed columns of a row group are not held whole
 _BUFFER_BYTES, _REMOTE_BUFFER_BYTES = 1 << 18, 1 << 20
 
@@ -229,7 +232,7 @@ def _dictionaries(groups: Sequence[RowGroup]) -> frozenset[str]:
     stored: collections.Counter[str] = collections.Counter()
     for name, column in every:
         stored[name] += column.dictionary_bytes
-    most = _DICTIONARY_BYTES * sum(group.rows for group in groups)
+    most = _DICTIONARY_BYTES * max(sum(group.rows for group in groups), _SMALL_FILE_ROWS)
     return frozenset(name for name, size in stored.items() if size <= most and name not in with_plain_pages)
 
 

@@ -34,7 +34,7 @@ def test_every_format_gives_the_same_table(tmp_path, name):
 
 
 def test_texts_are_decoded_as_dictionaries_where_these_are_small(tmp_path):
-    rows = 5_000
+    rows = 100_000
     few, many = [f"{row % 10}" for row in range(rows)], [f"{row * 7919 % 2**31:010}" for row in range(rows)]
     table = pa.table({"few": few, "many": many, "plain": few})
     path = tmp_path / "t.parquet"
