@@ -12,9 +12,16 @@ import scipy.stats
 
 from mlops_runtime.monitoring import Baseline, Monitor
 from mlops_runtime.monitoring.state.edges import interpolated_cdf, quantile_edges
+from mlops_runtime.monitoring.state.summary import NumericSummary
 from mlops_runtime.monitoring.statistics.comparison import compare_summaries
 from mlops_runtime.monitoring.statistics.contingency import chi_square, cramers_v
-from mlops_runtime.monitoring.statistics.cumulative import cramer_von_mises, ks, wasserstein_limits
+from mlops_runtime.monitoring.statistics.cumulative import (
+    cramer_von_mises,
+    ks,
+    reference_scale,
+    wasserstein,
+    wasserstein_limits,
+)
 from mlops_runtime.monitoring.statistics.distances import hellinger, jensen_shannon, psi, total_variation
 from mlops_runtime.monitoring.statistics.groups import pool_adjacent, pool_rare
 from mlops_runtime.monitoring.statistics.ks_null import bridge_tail, ks_p
@@ -112,7 +119,7 @@ def test_ks_and_wasserstein_are_exact_when_every_value_has_its_own_bin() -> None
     assert distance.value == distance.high == pytest.approx(scipy.stats.ks_2samp(before, now).statistic, rel=1e-12)
     points, f = interpolated_cdf(edges, p, before.min(), before.max())
     _, g = interpolated_cdf(edges, q, before.min(), before.max())
-    value, _, _ = wasserstein_limits(points, f, g)
+    value = wasserstein_limits(points, f, g)[0].sum()
     assert value == pytest.approx(scipy.stats.wasserstein_distance(before, now), rel=1e-12)
 
 
@@ -147,10 +154,45 @@ def test_certified_limits_hold_on_the_raw_data(shape: str, shift: float) -> None
     assert squared.value == pytest.approx(truth, rel=0.05, abs=1e-5)
     points, f = interpolated_cdf(edges, p, low, high)
     _, g = interpolated_cdf(edges, q, low, high)
-    value, least, most = wasserstein_limits(points, f, g)
+    value, least, most = (each.sum() for each in wasserstein_limits(points, f, g))
     truth = scipy.stats.wasserstein_distance(before, now)
     assert least * (1 - 1e-9) <= truth <= most * (1 + 1e-9)
     assert least <= value <= most
+
+
+def wasserstein_of(before: np.ndarray, now: np.ndarray) -> tuple[Statistic, float]:
+    """Ours, and the truth in the same unit."""
+    baseline = Baseline.fit(pa.table({"x": before}))
+    reference = baseline.columns["x"]
+    current = Monitor(baseline).update(pa.table({"x": now})).summaries()["x"]
+    assert isinstance(reference, NumericSummary)
+    assert isinstance(current, NumericSummary)
+    found = wasserstein(reference, current)
+    assert found is not None
+    return found, scipy.stats.wasserstein_distance(before, now) / reference_scale(reference)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("offset", [0.0, 1e9])
+@pytest.mark.parametrize("side", ["reference", "current"])
+def test_one_far_outlier_does_not_blur_wasserstein(side: str, offset: float, sign: float) -> None:
+    before, now = RNG.standard_normal(10_000), RNG.standard_normal(10_000) + 0.1
+    (before if side == "reference" else now)[17] = 1e6
+    found, truth = wasserstein_of(sign * before + offset, sign * now + offset)
+    assert found.low - 1e-6 <= truth <= found.high + 1e-6
+    assert found.value == pytest.approx(truth, rel=0.05)
+    assert found.high - found.low < 0.1
+    assert found.null < 20 * truth
+
+
+@pytest.mark.parametrize("sizes", [(30, 30), (1000, 300), (5000, 4000)])
+def test_the_limits_of_wasserstein_hold_for_heavy_tails(sizes: tuple[int, int]) -> None:
+    for power in (0.5, 1.0, 2.0):
+        for shift in (0.0, 1.0, -50.0):
+            before, now = (np.sign(x) * np.abs(x) ** power for x in map(RNG.standard_cauchy, sizes))
+            found, truth = wasserstein_of(before, now + shift)
+            assert found.low * (1 - 1e-9) - 1e-9 <= truth <= found.high * (1 + 1e-9) + 1e-9
+            assert found.low <= found.value <= found.high
 
 
 @pytest.mark.parametrize(("n", "m"), [(2, 3), (30, 30), (40, 55), (100, 100), (1, 60)])

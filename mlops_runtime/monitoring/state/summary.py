@@ -70,7 +70,12 @@ class NumericSummary:
     @property
     def mean(self) -> float:
         """Mean of the finite values, rounded once; NaN when there is none."""
-        return float(Fraction(self.total, self.finite << _SUM_UNIT)) if self.finite else math.nan
+        return float(self.exact_mean) if self.finite else math.nan
+
+    @property
+    def exact_mean(self) -> Fraction:
+        """Mean of the finite values, of which there has to be one."""
+        return Fraction(self.total, self.finite << _SUM_UNIT)
 
     @property
     def standard_deviation(self) -> float:

@@ -13,6 +13,7 @@ from mlops_runtime.monitoring.state.summary import NumericSummary
 from mlops_runtime.monitoring.statistics.cvm_null import cramer_von_mises_p
 from mlops_runtime.monitoring.statistics.ks_null import ks_p
 from mlops_runtime.monitoring.statistics.result import Statistic
+from mlops_runtime.monitoring.statistics.widest_bin import Pinned, integral_limits, most_noise
 
 __all__ = ["cramer_von_mises", "ks", "reference_scale", "wasserstein", "wasserstein_limits"]
 
@@ -67,23 +68,40 @@ def cramer_von_mises(edges: Edges, reference: I64, current: I64) -> Statistic:
 def wasserstein(reference: NumericSummary, current: NumericSummary) -> Statistic | None:
     """Wasserstein-1 distance ∫ |F - G| dx in units of the reference's spread, so scale and offset do not matter.
 
+    The bin of which the counts say least, as that of a far outlier, is held to what the exact totals leave for it.
     None where the reference has no spread to measure with and the current values differ. See `reference_scale`.
     """
     low, high = min(reference.minimum, current.minimum), max(reference.maximum, current.maximum)
     points, f = interpolated_cdf(reference.edges, reference.counts, low, high, origin=reference.origin)
     _, g = interpolated_cdf(reference.edges, current.counts, low, high, origin=reference.origin)
-    value, least, most = wasserstein_limits(points, f, g)
     n, m, scale = reference.finite, current.finite, reference_scale(reference)
+    limits = wasserstein_limits(points, f, g)
+    noise = _mean_noise(points, (n * f + m * g) / (n + m), 1.0 / n + 1.0 / m)
+    if math.isfinite(points[-1].item() - points[0].item()):
+        place = int(np.argmax(limits[2] - limits[1]))
+        pinned = Pinned.of(reference, points, f, place), Pinned.of(current, points, g, place)
+        _tighten(limits, place, integral_limits(*pinned))
+        unit = math.sqrt(2.0 / math.pi * (1.0 / n + 1.0 / m))
+        noise[place] = min(noise[place], unit * most_noise(*pinned, n, m))
+    value, least, most = (float(integrals.sum()) for integrals in limits)
     if scale == 0.0 or not math.isfinite(most):
         return Statistic("wasserstein", _UNIT, 0.0, 0.0, 0.0, "certified", n, m) if value == 0.0 else None
-    null = _mean_noise(points, (n * f + m * g) / (n + m), 1.0 / n + 1.0 / m)
+    null = float(noise.sum())
     return Statistic("wasserstein", _UNIT, value / scale, least / scale, most / scale, "certified", n, m, null / scale)
 
 
-def _mean_noise(points: F64, together: F64, unit: float) -> float:
-    """Return the mean of ∫ |F - G| dx without drift: F - G is normal at each x, its variance H (1 - H)(1/n + 1/m)."""
+def _tighten(limits: tuple[F64, F64, F64], place: int, known: tuple[float, float]) -> None:
+    """Move the value, least and most of one bin into what else is known of it; they are changed in place."""
+    value, least, most = limits
+    low, high = max(least[place], known[0]), min(most[place], known[1])
+    value[place], least[place], most[place] = min(max(value[place], low), high), min(low, high), high
+
+
+def _mean_noise(points: F64, together: F64, unit: float) -> F64:
+    """Return per bin the mean of ∫ |F - G| dx without drift: F - G is normal, its variance H (1 - H)(1/n + 1/m)."""
     deviation = np.sqrt(2.0 / math.pi * unit * np.maximum(0.0, together * (1.0 - together)))
-    return float(np.sum(np.diff(points) * (deviation[1:] + deviation[:-1]) / 2.0))
+    noise: F64 = np.diff(points) * (deviation[1:] + deviation[:-1]) / 2.0
+    return noise
 
 
 def reference_scale(reference: NumericSummary) -> float:
@@ -94,8 +112,8 @@ def reference_scale(reference: NumericSummary) -> float:
     return spread if deviation > 0.0 and spread > 1e-9 * deviation else deviation
 
 
-def wasserstein_limits(points: F64, f: F64, g: F64) -> tuple[float, float, float]:
-    """Return ∫ |F - G| dx and its least and greatest possible value, from both functions at common points.
+def wasserstein_limits(points: F64, f: F64, g: F64) -> tuple[F64, F64, F64]:
+    """Return ∫ |F - G| dx and its least and greatest possible value, bin by bin, from both functions at common points.
 
     points: float64[k] ascending, the first with F = G = 0 and the last with F = G = 1. The value takes both functions
     as linear between points; the limits hold whatever they do there. Source: Vallender, Theory Prob. Appl. 18 (1974).
@@ -108,8 +126,7 @@ def wasserstein_limits(points: F64, f: F64, g: F64) -> tuple[float, float, float
     mean = np.where(crosses, (left**2 + right**2) / (2.0 * both), (left + right) / 2.0)
     most = np.maximum(f[1:] - g[:-1], g[1:] - f[:-1])
     least = np.maximum(0.0, np.maximum(f[:-1] - g[1:], g[:-1] - f[1:]))
-    value, low, high = (float(np.sum(width * gap)) for gap in (mean, least, most))
-    return value, low, high
+    return width * mean, width * least, width * most
 
 
 def _gaps(edges: Edges, reference: I64, current: I64) -> tuple[F64, F64, F64]:
