@@ -37,8 +37,8 @@ help: ## Show this list
 demo: $(VENV)/.demo-ready ## Set up (two minutes, no torch, no Ray), then show the whole life of a model in one
 	@$(BIN)/mlrt demo
 
-test: setup ## Set up everything, then run every test
-	@$(BIN)/pytest
+test: setup ## Set up everything, then run every test, two at a time
+	@$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 setup: $(VENV)/.test-ready ## Set up everything the tests, the linters and the benchmarks need
 	@true
