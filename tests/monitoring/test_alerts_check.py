@@ -309,14 +309,15 @@ def test_the_default_rules_are_shown_to_start_from(tmp_path, capsys):
 
 
 def test_rules_are_shown_as_a_table_and_exported_with_what_was_left_out(tmp_path, capsys):
-    (tmp_path / "rules.yaml").write_text(RULES + "  - {name: auc, metric: auc, when: {falls_by: 5%}}\n")
+    left_out = "  - {name: tenants, metric: psi, labels: {tenant: t}, when: {above: 1}}\n"
+    (tmp_path / "rules.yaml").write_text(RULES + "  - {name: auc, metric: auc, when: {falls_by: 5%}}\n" + left_out)
     assert run(["monitor", "rules", str(tmp_path / "rules.yaml")]) == 0
     assert "falls by 5% over 20 windows" in capsys.readouterr().out
     words = ["monitor", "rules", str(tmp_path / "rules.yaml"), "--prometheus", str(tmp_path / "out.yaml")]
     assert run([*words, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert said["exported"] == ["column-drifted", "many-drifted"]
-    assert set(said["left_out"]) == {"auc"}
+    assert said["exported"] == ["column-drifted", "many-drifted", "auc"]
+    assert set(said["left_out"]) == {"tenants"}
     assert (tmp_path / "out.test.yaml").exists()
     assert run(words) == 0
-    assert "not exported: auc: PromQL cannot" in capsys.readouterr().out
+    assert "not exported: tenants: `psi` of the server has no label" in capsys.readouterr().out

@@ -118,13 +118,14 @@ class WindowStore:
 
     def _add(self, records: Sequence[bytes], digest: str, baseline: Baseline) -> None:
         """Append records. The first of a baseline in a segment comes with it, while nobody collects baselines."""
-        segment = self._segment()
-        if digest in self._referred:
-            segment.append(records)
+        if self._journal is not None and self._journal.size >= self._segment_bytes:
+            self._end_segment()
+        if self._journal is not None and digest in self._referred:
+            self._journal.append(records)
             return
         with exclusive(self.folder / "lock"):
             self._baselines.put(baseline.to_files()[_BASELINE_FILE])
-            segment.append(records)
+            self._segment().append(records)
             self._referred.add(digest)
 
     def windows(
@@ -220,8 +221,6 @@ class WindowStore:
         self.close()
 
     def _segment(self) -> Journal:
-        if self._journal is not None and self._journal.size >= self._segment_bytes:
-            self._end_segment()
         if self._journal is None:
             self.trim()
             self._journal = Journal(new_segment(self.folder))
