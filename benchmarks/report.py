@@ -21,6 +21,9 @@ _HEADLINES = (
     "vocabulary encode, dictionaries, 1,000,000 x 8, 2 threads",
     "shuffled epoch, 2,000,000 x 264 bytes, batches of 4,096, 2 thread(s)",
     "shuffled epoch beside DataLoader, 400,000 rows, 1 thread(s)",
+    "full drift report, 1,000,000 x (50 numbers + 20 strings)",
+    "drift report beside NannyML, 200,000 x (50 numbers + 20 strings)",
+    "drift update, float32[64, 50]",
 )
 _BEGIN, _END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
 

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 DISTRIBUTIONS_LIMIT = 40
 SIZE_LIMIT_MB = 450
+pytestmark = pytest.mark.timeout(900)  # whichever test comes first compiles the wheel
 EXTRAS_OUTSIDE_ALL = {"all", "bench", "gpu", "test"}  # tools, and what needs a GPU
 
 
