@@ -67,7 +67,8 @@ def test_every_benchmark_script_belongs_to_one_group(repository: Path) -> None:
     runner = script(repository, "run")
     groups = ("kernels", *runner._OWN_GROUPS)
     assert sorted(path for group in groups for path in runner.scripts(group)) == runner.scripts("all")
-    assert "bench_drift_report" in {path.stem for path in runner.scripts("drift")}
+    reports = ["bench_drift_report", "bench_drift_report_evidently", "bench_drift_report_nannyml"]
+    assert [path.stem for path in runner.scripts("drift")] == [*reports, "bench_drift_update"]
 
 
 def test_a_quick_benchmark_prints_its_table_and_writes_no_record(
