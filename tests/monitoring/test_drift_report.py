@@ -36,7 +36,7 @@ def hostile_report() -> DriftReport:
 
 def test_the_schema_is_stable_and_strict_json() -> None:
     document = json.loads(json.dumps(hostile_report().to_dict(), allow_nan=False))
-    assert document.keys() == {"columns", "dataset", "multivariate", "notes", "verdict"}
+    assert document.keys() == {"columns", "dataset", "level", "multivariate", "notes", "verdict"}
     assert document["dataset"] == {"drifted": True, "n_current": 500, "n_reference": 500, "share_drifted": 1.0}
     promised = {"psi", "ks", "js", "wasserstein", "missing_share", "drifted", "p_value", "effect"}
     for column in document["columns"].values():

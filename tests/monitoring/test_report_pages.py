@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
 from report_cases import hostile
+from rich.console import Console
 
 from mlops_runtime.monitoring import Baseline
 from mlops_runtime.monitoring.report.html import render_html
+from mlops_runtime.monitoring.report.looks import judged_in_sequence
 from mlops_runtime.monitoring.report.markdown import render_markdown, write_markdown
+from mlops_runtime.monitoring.report.tables import timeline_tables
 from mlops_runtime.monitoring.report.timeline import Timeline, build_timeline
-from mlops_runtime.monitoring.windows import Tumbling, WindowedMonitor
+from mlops_runtime.monitoring.windows import Tumbling, Window, WindowedMonitor
 
 TITLE = "as *given* <b>"
 
 
 @cache
-def timeline() -> Timeline:
-    """Four windows and three segments, whose names and values would all be markup."""
+def counted() -> tuple[Baseline, list[Window]]:
     rows = hostile(800, shift=1.0, seed=2)
     baseline = Baseline.fit(hostile(800, shift=0.0, seed=1).drop_columns(["t"]))
     monitor = WindowedMonitor(baseline, Tumbling(dt.timedelta(days=1)), keys=("part`",))
-    windows = [*monitor.update(rows, time="t"), *monitor.close()]
+    return baseline, [*monitor.update(rows, time="t"), *monitor.close()]
+
+
+@cache
+def timeline() -> Timeline:
+    """Four windows and three segments, whose names and values would all be markup."""
+    baseline, windows = counted()
     return build_timeline(windows, baseline, notes=("[note](http://x) <i>",))
+
+
+def in_sequence() -> Timeline:
+    baseline, windows = counted()
+    return judged_in_sequence(timeline(), windows, baseline)
 
 
 def without_library(page: str) -> str:
@@ -78,6 +93,27 @@ def test_markdown_shows_names_as_they_are_and_makes_nothing_of_them(tmp_path: Pa
 
 def test_the_strongest_drift_is_said_first() -> None:
     lines = write_markdown(timeline()).splitlines()
-    assert lines[2] == "**1 of 3 columns drifted** (800 reference rows, 800 current)."
+    assert lines[2].startswith("**1 of 3 columns drifted** (800 reference rows, 800 current).")
     first = next(line for line in lines if "**drift**" in line)
     assert "onerror" in first
+
+
+@pytest.mark.parametrize(
+    ("found", "looks", "each"),
+    [
+        (timeline, "for one look: without drift it alarms with a chance of at most 5 %", "each at 5 % for one look"),
+        (in_sequence, "sequential: without drift it alarms with a chance of at most 5 %", "each at 5 % over all looks"),
+    ],
+)
+def test_every_form_says_for_how_many_looks_its_verdicts_hold(
+    tmp_path: Path, found: Callable[[], Timeline], looks: str, each: str
+) -> None:
+    report = found()
+    render_html(report, tmp_path / "page.html")
+    console = Console(width=200, record=True, file=io.StringIO())
+    for drawn in timeline_tables(report):
+        console.print(drawn)
+    page = without_library((tmp_path / "page.html").read_text(encoding="utf-8"))
+    for text in (page, write_markdown(report), console.export_text()):
+        assert looks in text
+        assert text.count(each) == 2

@@ -54,7 +54,7 @@ class Sequences:
             found, one.end = one.verdict.update(window.summaries), window.span.end
         else:
             found = one.verdict.verdicts()
-        return with_verdicts(window.report(baseline), found)
+        return with_verdicts(window.report(baseline), found, level=one.verdict.level)
 
     def texts(self) -> dict[str, str]:
         """Return every key's sequence, for the next reading."""

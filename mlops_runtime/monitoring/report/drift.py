@@ -12,7 +12,7 @@ from mlops_runtime.monitoring.report.evidence import BinShares, moved_bins
 from mlops_runtime.monitoring.state.summary import ColumnSummary, NumericSummary
 from mlops_runtime.monitoring.statistics.comparison import Comparison, compare_summaries
 from mlops_runtime.monitoring.statistics.result import Statistic
-from mlops_runtime.monitoring.statistics.verdict import MIN_ROWS, Verdict, judge
+from mlops_runtime.monitoring.statistics.verdict import FALSE_DISCOVERY_RATE, MIN_ROWS, Verdict, judge
 
 __all__ = ["ColumnDrift", "DatasetDrift", "DriftReport", "build_report", "write_p"]
 
@@ -132,13 +132,15 @@ class DriftReport:
     """What a comparison found; columns are sorted by severity, drifted ones first.
 
     verdict: what holds the level of the verdicts: "one look" at these data, or "sequential", any number of looks while
-    they come (`report/verdicts.py`). multivariate: all columns together, where that was asked for.
+    they come (`report/verdicts.py`). level: the chance, at most, that any column alarms without drift. multivariate:
+    all columns together, where that was asked for.
     """
 
     dataset: DatasetDrift
     columns: tuple[ColumnDrift, ...]
     notes: tuple[str, ...] = ()
     verdict: Literal["one look", "sequential"] = "one look"
+    level: float = FALSE_DISCOVERY_RATE
     multivariate: MultivariateReport | None = None
 
     def column(self, name: str) -> ColumnDrift:
@@ -159,12 +161,13 @@ class DriftReport:
         return self.dataset.drifted or (self.multivariate is not None and self.multivariate.drifted)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the stable schema: `columns.<name>.…`, `dataset.…`, `notes`, `verdict`, `multivariate`."""
+        """Return the stable schema: `columns.<name>.…`, `dataset.…`, `notes`, `verdict`, `level`, `multivariate`."""
         return {
             "columns": {column.name: column.to_dict() for column in self.columns},
             "dataset": asdict(self.dataset),
             "notes": list(self.notes),
             "verdict": self.verdict,
+            "level": self.level,
             "multivariate": None if self.multivariate is None else self.multivariate.to_dict(),
         }
 

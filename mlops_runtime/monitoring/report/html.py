@@ -17,6 +17,7 @@ from mlops_runtime.monitoring.report.drift import DriftReport, write_p
 from mlops_runtime.monitoring.report.figures import figures_of
 from mlops_runtime.monitoring.report.timeline import Timeline
 from mlops_runtime.monitoring.report.together import TOGETHER, together_rows
+from mlops_runtime.monitoring.report.verdicts import each_in_words, level_in_words
 from mlops_runtime.monitoring.statistics.effects import percent
 
 __all__ = ["render_html"]
@@ -37,6 +38,8 @@ def render_html(found: DriftReport | Timeline, path: Path, *, title: str = "Drif
         title=title,
         report=timeline.total,
         timeline=timeline,
+        level=level_in_words(timeline.total),
+        each_level=each_in_words(timeline.total),
         together=None if timeline.total.multivariate is None else list(together_rows(timeline.total.multivariate)),
         together_headers=TOGETHER,
         figures=figures,

@@ -32,10 +32,10 @@ def judged_in_sequence(timeline: Timeline, windows: Iterable[Window], baseline: 
     for one in timeline.windows:
         if one.span in in_turn:
             found = whole.update({column.name: column.current for column in one.report.columns})
-        judged.append(WindowDrift(one.span, with_verdicts(one.report, found)))
+        judged.append(WindowDrift(one.span, with_verdicts(one.report, found, level=whole.level)))
     return replace(
         timeline,
-        total=with_verdicts(timeline.total, found),
+        total=with_verdicts(timeline.total, found, level=whole.level),
         windows=tuple(judged),
         segments=_segments(timeline.segments, [one for one in windows if one.span in in_turn], baseline),
     )
@@ -53,9 +53,10 @@ def _segments(
         for part, summaries in _sums(by_span[span]).items():
             if part in sequences:
                 sequences[part].update(summaries)
-    found = (sequences[one.name, one.value].verdicts() for one in segments)
+    judges = (sequences[one.name, one.value] for one in segments)
     return tuple(
-        replace(one, report=with_verdicts(one.report, verdicts)) for one, verdicts in zip(segments, found, strict=True)
+        replace(one, report=with_verdicts(one.report, judge.verdicts(), level=judge.level))
+        for one, judge in zip(segments, judges, strict=True)
     )
 
 

@@ -12,6 +12,7 @@ from mlops_runtime.monitoring.points import Point
 from mlops_runtime.monitoring.report.drift import ColumnDrift, DriftReport, write_p
 from mlops_runtime.monitoring.report.timeline import Timeline
 from mlops_runtime.monitoring.report.together import TOGETHER, together_rows
+from mlops_runtime.monitoring.report.verdicts import each_in_words, level_in_words
 from mlops_runtime.monitoring.statistics.effects import percent
 
 __all__ = ["render_markdown", "render_points_markdown", "write_markdown"]
@@ -48,8 +49,9 @@ def render_points_markdown(points: Sequence[Point], path: Path, *, title: str, n
 
 def _lead(report: DriftReport) -> str:
     sizes = f"{report.dataset.n_reference:,} reference rows, {report.dataset.n_current:,} current"
+    verdicts = f"Verdicts are {level_in_words(report)}."
     together = ", **and all together**" if report.multivariate is not None and report.multivariate.drifted else ""
-    return f"**{len(report.drifted)} of {len(report.columns)} columns drifted**{together} ({sizes})."
+    return f"**{len(report.drifted)} of {len(report.columns)} columns drifted**{together} ({sizes}). {verdicts}"
 
 
 def _columns(report: DriftReport) -> str:
@@ -89,13 +91,14 @@ def _sections(timeline: Timeline) -> Iterator[str]:
         for one in timeline.contributors[:_MOST_CONTRIBUTIONS]
     ]
     drifted = ("rows", "share drifted", "drifted columns")
-    for title, headers, rows, words in (
-        ("Windows", ("from", *drifted), windows, (0, 3)),
-        ("Segments", ("segment", *drifted), segments, (0, 3)),
-        ("Segments that contribute", ("column", "segment", "share of rows", "part of the drift"), parts, (0, 1)),
+    level = f"Verdicts: {each_in_words(timeline.total)}.\n\n"
+    for title, lead, headers, rows, words in (
+        ("Windows", level, ("from", *drifted), windows, (0, 3)),
+        ("Segments", level, ("segment", *drifted), segments, (0, 3)),
+        ("Segments that contribute", "", ("column", "segment", "share of rows", "part of the drift"), parts, (0, 1)),
     ):
         if rows:
-            yield f"## {title}\n\n{_table(headers, rows, words=words)}"
+            yield f"## {title}\n\n{lead}{_table(headers, rows, words=words)}"
 
 
 def _verdict(report: DriftReport) -> tuple[str, str, str]:

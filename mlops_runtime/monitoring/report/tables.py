@@ -11,6 +11,7 @@ from rich.text import Text
 from mlops_runtime.monitoring.report.drift import DriftReport, write_p
 from mlops_runtime.monitoring.report.timeline import Timeline
 from mlops_runtime.monitoring.report.together import TOGETHER, together_rows
+from mlops_runtime.monitoring.report.verdicts import each_in_words, level_in_words
 from mlops_runtime.monitoring.statistics.effects import percent
 
 __all__ = ["report_tables", "timeline_tables"]
@@ -42,6 +43,7 @@ def _overview(report: DriftReport) -> Table:
         numbers = (_number(value) for value in (column.psi, distance, column.js, column.wasserstein))
         mark = f"DRIFT: {column.reason}" if column.drifted else column.reason
         drawn.add_row(Text(column.name), *numbers, missing, write_p(column.p_value), Text(mark))
+    drawn.caption, drawn.caption_justify = f"Verdicts are {level_in_words(report)}.", "left"
     return drawn
 
 
@@ -66,7 +68,7 @@ def _windows(timeline: Timeline) -> Iterator[Table]:
     if timeline.windows:
         shown, count = timeline.windows[-_MOST_WINDOWS:], len(timeline.windows)
         title = f"{count} windows" + (f", the last {len(shown)}" if len(shown) < count else "")
-        drawn = _table(title, ("from", "rows", "drifted", "drifted columns"))
+        drawn = _table(f"{title}; {each_in_words(timeline.total)}", ("from", "rows", "drifted", "drifted columns"))
         for window in shown:
             start = window.span.start.strftime("%Y-%m-%d %H:%M")
             drawn.add_row(start, *_verdict(window.report))
@@ -75,7 +77,8 @@ def _windows(timeline: Timeline) -> Iterator[Table]:
 
 def _segments(timeline: Timeline) -> Iterator[Table]:
     if timeline.segments:
-        drawn = _table("Segments, each against the whole reference", ("segment", "rows", "drifted", "drifted columns"))
+        title = f"Segments, each against the whole reference; {each_in_words(timeline.total)}"
+        drawn = _table(title, ("segment", "rows", "drifted", "drifted columns"))
         for segment in timeline.segments[:_MOST_SEGMENTS]:
             drawn.add_row(Text(f"{segment.name} = {segment.value}"), *_verdict(segment.report))
         yield drawn

@@ -61,6 +61,11 @@ class SequentialVerdict:
         self._level = level
         self._columns = {name: WatchedColumn(summary) for name, summary in reference.items()}
 
+    @property
+    def level(self) -> float:
+        """The chance, at most, of ever alarming on any column without drift."""
+        return self._level
+
     def update(self, window: Mapping[str, ColumnSummary]) -> dict[str, SequentialColumn]:
         """Count a window's columns and return the verdict on every column of the reference."""
         self._columns = self._with_window(window)

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["MIN_ROWS", "Evidence", "Verdict", "judge"]
+__all__ = ["FALSE_DISCOVERY_RATE", "MIN_ROWS", "Evidence", "Verdict", "judge"]
 
 FALSE_DISCOVERY_RATE = 0.05
 MIN_ROWS = 30

@@ -39,7 +39,7 @@ class RunningTotal:
         counts = functools.reduce(Counts.plus, running, self._counts)
         latest = functools.reduce(Counts.plus, running).summaries if running else None
         report = build_report(self._baseline.columns, counts.summaries, rows=counts.rows)
-        return with_verdicts(report, self._sequence.verdicts(latest))
+        return with_verdicts(report, self._sequence.verdicts(latest), level=self._sequence.level)
 
 
 def _counts(window: Window) -> Counts:
