@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_runtime.core.digest import from_hex_float, hex_float
-from mlops_runtime.monitoring.multivariate.arrays import array_of, plain, rounded
 from mlops_runtime.monitoring.multivariate.encoding import UNIT
+from mlops_runtime.monitoring.state.arrays import array_of, plain
 
-__all__ = ["BLOCK_ROWS", "Components", "blocks"]
+__all__ = ["BLOCK_ROWS", "Components", "blocks", "rounded"]
 
 F64 = NDArray[np.float64]
 I16 = NDArray[np.int16]
@@ -28,6 +28,15 @@ _AXIS_UNIT = 1 << 14
 _PAIRED = 12
 _KEPT = 64
 _LEAST_VARIANCE = 1e-4
+
+
+def rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the values to the next float32: what an eigensolver's last digits, and its threads, make no difference to.
+
+    >>> rounded(np.array([1.0, 0.1])).tolist()
+    [1.0, 0.10000000149011612]
+    """
+    return values.astype(np.float32).astype(np.float64)
 
 
 def blocks(rows: I16) -> Iterator[I16]:

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_runtime.monitoring.multivariate.arrays import array_of, plain
 from mlops_runtime.monitoring.multivariate.components import blocks
 from mlops_runtime.monitoring.multivariate.encoding import UNIT
+from mlops_runtime.monitoring.state.arrays import array_of, plain
 
 __all__ = ["COSINE_UNIT", "FourierFeatures"]
 

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from mlops_runtime.core.digest import canonical_json
 from mlops_runtime.core.errors import ConfigError, EmptyInputError, SchemaError, problem
-from mlops_runtime.monitoring.multivariate.arrays import array_of, plain, rounded
-from mlops_runtime.monitoring.multivariate.components import Components
+from mlops_runtime.monitoring.multivariate.components import Components, rounded
 from mlops_runtime.monitoring.multivariate.encoding import Encoding
 from mlops_runtime.monitoring.multivariate.fourier import FourierFeatures
 from mlops_runtime.monitoring.multivariate.report import MIN_ROWS
 from mlops_runtime.monitoring.multivariate.table_sample import MOST_ROWS, TableSample
 from mlops_runtime.monitoring.multivariate.tally import Tally
+from mlops_runtime.monitoring.state.arrays import array_of, plain
 from mlops_runtime.monitoring.state.table import as_table
 
 __all__ = ["MULTIVARIATE_FILE", "MultivariateReference"]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_runtime.monitoring.multivariate.arrays import array_of, plain
 from mlops_runtime.monitoring.multivariate.row_sample import RowSample
 from mlops_runtime.monitoring.multivariate.tally import Tally
+from mlops_runtime.monitoring.state.arrays import array_of, plain
 
 __all__ = ["MultivariateState"]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlops_runtime.core.digest import from_hex_float, hex_float
 from mlops_runtime.core.errors import EmptyInputError, SchemaError, problem
-from mlops_runtime.monitoring.multivariate.arrays import array_of, plain
+from mlops_runtime.monitoring.state.arrays import array_of, plain
 
 __all__ = ["Calibrator", "Isotonic", "Logistic", "Method", "calibrator_of", "fit_calibrator", "fit_counts"]
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlops_runtime.core.errors import SchemaError, problem
-from mlops_runtime.monitoring.multivariate.arrays import array_of, plain
+from mlops_runtime.monitoring.state.arrays import array_of, plain
 from mlops_runtime.monitoring.state.table import as_table, kind_of
 
 __all__ = ["Design", "Weights"]

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from mlops_runtime.core.digest import from_hex_float, hex_float
 from mlops_runtime.core.errors import EmptyInputError, problem
-from mlops_runtime.monitoring.multivariate.arrays import array_of, plain
 from mlops_runtime.monitoring.performance.estimate.design import Design, Weights
 from mlops_runtime.monitoring.performance.measured import Z95, Measured
 from mlops_runtime.monitoring.points import Point, Span
+from mlops_runtime.monitoring.state.arrays import array_of, plain
 from mlops_runtime.monitoring.state.table import as_table
 
 __all__ = ["ASSUMPTIONS", "PREDICTION", "LossEstimator"]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_runtime.core.errors import SchemaError, problem
-from mlops_runtime.monitoring.multivariate.arrays import array_of, plain
 from mlops_runtime.monitoring.performance.estimate.calibrators import Method, fit_counts
+from mlops_runtime.monitoring.state.arrays import array_of, plain
 
 __all__ = ["Placed", "Spread", "resample"]
 

@@ -12,16 +12,7 @@ from numpy.typing import NDArray
 
 from mlops_runtime.core.errors import SchemaError, problem
 
-__all__ = ["array_of", "plain", "rounded"]
-
-
-def rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the values to the next float32: what an eigensolver's last digits, and its threads, make no difference to.
-
-    >>> rounded(np.array([1.0, 0.1])).tolist()
-    [1.0, 0.10000000149011612]
-    """
-    return values.astype(np.float32).astype(np.float64)
+__all__ = ["array_of", "plain"]
 
 
 def plain(array: NDArray[Any]) -> dict[str, Any]:
