@@ -58,11 +58,10 @@ def open_current(
     kinds = {name: Column(name, "string") for name in segments}
     kinds |= {column.name: column for column in due.schema.columns if column.name in present}
     kinds |= {time: Column(time, "timestamp")} if time is not None else {}
-    notes = [
-        *(f"column `{name}`: its type is not monitored" for name in reference.baseline.skipped),
-        *(f"column `{name}`: only in the reference" for name in judged if name not in present),
-        *(f"column `{name}`: only in the current data" for name in present if name not in kinds),
-    ]
+    notes = [f"column `{name}`: only in the reference" for name in judged if name not in present]
+    if not reference.chosen:
+        notes += [f"column `{name}`: its type is not monitored" for name in reference.baseline.skipped]
+        notes += [f"column `{name}`: only in the current data" for name in present if name not in kinds]
     schema = replace(reference.schema, columns=tuple(kinds.values()))
     source = open_source(paths, schema=schema) if kinds else open_source(paths)
     return Current(tuple(paths), source, due, tuple(notes))

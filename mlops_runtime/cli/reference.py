@@ -13,7 +13,7 @@ import pyarrow as pa
 from mlops_runtime.cli.bundles import open_bundle
 from mlops_runtime.cli.streaming import watched
 from mlops_runtime.core.blob import read_regular
-from mlops_runtime.core.errors import ConfigError, problem
+from mlops_runtime.core.errors import ConfigError, EmptyInputError, problem
 from mlops_runtime.data import Column, ColumnKind, Schema, Source, open_source
 from mlops_runtime.monitoring import Baseline
 from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary
@@ -51,7 +51,8 @@ class Reference:
     """A baseline, the kinds and rules by which live data is read, and notes on the data it was fitted on, if any.
 
     scores: columns that a model adds to its inputs; data without them is complete all the same. stored: no data was
-    read; bundle: where it is from, if from one.
+    read; bundle: where it is from, if from one. chosen: only some columns were asked for, and others are nobody's
+    business.
     """
 
     baseline: Baseline
@@ -60,6 +61,7 @@ class Reference:
     scores: frozenset[str] = frozenset()
     stored: bool = False
     bundle: Bundle | None = None
+    chosen: bool = False
 
     def select(self, columns: Iterable[str]) -> Reference:
         """Return the reference of fewer columns. Raises SchemaError for one it lacks."""
@@ -112,9 +114,10 @@ def open_reference(
     stored = stored_reference(path)
     if stored is None:
         source = open_declared(path, columns=columns, categorical=categorical)
-        return fit_reference(source, progress, categorical=categorical, end=0.5, look=look)
+        fitted = fit_reference(source, progress, categorical=categorical, end=0.5, look=look)
+        return replace(fitted, chosen=columns is not None)
     _require_categorical(stored.baseline, categorical, where=path)
-    return stored if columns is None else stored.select(columns)
+    return stored if columns is None else replace(stored.select(columns), chosen=True)
 
 
 def open_declared(paths: str | Sequence[str], *, columns: Sequence[str] | None, categorical: Collection[str]) -> Source:
@@ -145,8 +148,17 @@ def fit_reference(
     end: float = 1.0,
     look: Look | None = None,
 ) -> Reference:
-    """Fit a baseline on data of any size, in one pass if its rows are in no order. look: called with each table."""
-    baseline = Baseline.fit(Batches(source, progress, "reference", end=end, look=look), categorical=categorical)
+    """Fit a baseline on data of any size, in one pass if its rows are in no order. look: called with each table.
+
+    Raises as `Baseline.fit`; an EmptyInputError names the files.
+    """
+    batches = Batches(source, progress, "reference", end=end, look=look)
+    try:
+        baseline = Baseline.fit(batches, categorical=categorical)
+    except EmptyInputError as error:
+        where = ", ".join(map(str, source.paths or source.files))
+        next_step = "check that the export finished"
+        raise EmptyInputError(problem(expected="rows", got="none", where=where, next_step=next_step)) from error
     return Reference(baseline, source.schema, source.notes)
 
 

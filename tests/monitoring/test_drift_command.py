@@ -79,3 +79,24 @@ def test_columns_that_are_missing_extra_or_unreadable_become_notes(
 def test_a_file_that_is_not_there_is_one_clear_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["drift", str(tmp_path / "absent.csv"), str(tmp_path / "absent.csv")]) != 0
     assert "absent.csv" in capsys.readouterr().err
+
+
+def test_columns_that_nobody_asked_for_are_not_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before, now, baseline = tmp_path / "before.csv", tmp_path / "now.csv", str(tmp_path / "baseline.json")
+    before.write_text("age,city,pay\n" + "31,Dubai,1.5\n47, Oslo,2.5\n" * 50, encoding="utf-8")
+    now.write_text("age,city,bonus\n" + "31,Dubai,1\n47,Oslo,2\n" * 50, encoding="utf-8")
+    assert run(["monitor", "fit", str(before), "-o", baseline, "--json"]) == 0
+    capsys.readouterr()
+    for reference in (str(before), baseline):
+        assert run(["drift", reference, str(now), "--columns", "age,pay", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["notes"] == ["column `pay`: only in the reference"]
+
+
+@pytest.mark.parametrize("command", [("drift", "{}", "{}"), ("monitor", "fit", "{}", "-o", "baseline.json")])
+def test_a_reference_without_rows_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    empty = tmp_path / "header.csv"
+    empty.write_text("age,city\n", encoding="utf-8")
+    assert run([part.format(empty) for part in command]) == 1
+    assert f"{empty}: expected rows, got none" in capsys.readouterr().err
