@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from mlops_runtime.core.errors import SchemaError, problem
 from mlops_runtime.monitoring.multivariate.discriminator import domain_auc
 from mlops_runtime.monitoring.multivariate.encoding import UNIT
 from mlops_runtime.monitoring.multivariate.fourier import COSINE_UNIT
@@ -20,7 +21,14 @@ __all__ = ["compare_state"]
 
 
 def compare_state(reference: MultivariateReference, state: MultivariateState) -> MultivariateReport:
-    """Compare what was counted with the reference; below 30 rows there is nothing to say."""
+    """Compare what was counted with the reference; below 30 rows there is nothing to say.
+
+    Raises SchemaError for what was counted against another reference.
+    """
+    if state.reference != reference.digest:
+        expected, got = f"counts against reference {reference.digest[:16]}", f"against {state.reference[:16]}"
+        next_step = "compare with the reference that they were counted against"
+        raise SchemaError(problem(expected=expected, got=got, where="compare_state", next_step=next_step))
     if state.rows < MIN_ROWS:
         return MultivariateReport(state.rows, {}, {})
     found = [statistic(reference, state) for statistic in (_reconstruction, _mmd, _classifier)]

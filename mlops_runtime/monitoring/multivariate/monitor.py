@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Self
 
-from mlops_runtime.core.errors import SchemaError
 from mlops_runtime.monitoring.multivariate.comparison import compare_state
+from mlops_runtime.monitoring.multivariate.encoded_rows import RowEncoder
 from mlops_runtime.monitoring.multivariate.reference import MultivariateReference
 from mlops_runtime.monitoring.multivariate.report import MultivariateReport
 from mlops_runtime.monitoring.multivariate.state import MultivariateState
-from mlops_runtime.monitoring.state.table import as_table
 
 __all__ = ["MultivariateMonitor"]
+
+_SAMPLE_ROWS = 2048
 
 
 class MultivariateMonitor:
@@ -22,9 +23,8 @@ class MultivariateMonitor:
     """
 
     def __init__(self, reference: MultivariateReference, *, stream: int = 0) -> None:
-        self._reference, self._stream = reference, stream
-        self._next_row = 0
-        self._state = MultivariateState.empty(width=reference.encoding.width, features=reference.features.size)
+        self._encoder = RowEncoder(reference, stream=stream)
+        self._state = self._encoder.empty_state(sample_rows=_SAMPLE_ROWS)
 
     @property
     def rows(self) -> int:
@@ -42,28 +42,16 @@ class MultivariateMonitor:
         first_row: its place in the stream, when batches do not come in order; behind the last one unless given. Raises
         SchemaError, before anything is counted, for a column that is missing or of another kind.
         """
-        reference, state = self._reference, self._state
-        rows = reference.encoding.encode(as_table(table))
-        start = self._next_row if first_row is None else first_row
-        self._state = MultivariateState(
-            state.residuals.add(reference.components.residuals(rows)),
-            state.feature_sums + reference.features.sums(rows),
-            state.sample.offer(rows, seed=reference.seed, stream=self._stream, first_row=start),
-        )
-        self._next_row = start + len(rows)
+        encoded = self._encoder.encode(table, first_row=first_row)
+        self._state = encoded.add_to(self._state, 0, len(encoded.rows))
         return self
 
     def merge(self, other: MultivariateMonitor) -> Self:
         """Add what another monitor of the same reference counted. Raises SchemaError for another reference."""
-        ours, theirs = self._reference, other._reference
-        if ours is not theirs and ours.to_files() != theirs.to_files():
-            raise SchemaError(
-                "MultivariateMonitor.merge: expected the same reference, got another — merge like with like"
-            )
         self._state = self._state.merge(other._state)
-        self._next_row = max(self._next_row, other._next_row)
+        self._encoder.next_row = max(self._encoder.next_row, other._encoder.next_row)
         return self
 
     def report(self) -> MultivariateReport:
         """Compare what was counted with the reference; below 30 rows there is nothing to say."""
-        return compare_state(self._reference, self._state)
+        return compare_state(self._encoder.reference, self._state)

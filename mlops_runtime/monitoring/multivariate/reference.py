@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mlops_runtime.core.digest import canonical_json
+from mlops_runtime.core.digest import canonical_json, sha256_bytes
 from mlops_runtime.core.errors import ConfigError, EmptyInputError, SchemaError, problem
 from mlops_runtime.monitoring.multivariate.components import Components, rounded
 from mlops_runtime.monitoring.multivariate.encoding import Encoding
@@ -33,7 +34,7 @@ _SAMPLE_ROWS = 2048
 _RETAINED_SHARE = 0.65
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class MultivariateReference:
     """encoding, components, features: how a row is measured. The rest: what the reference rows measured.
 
@@ -103,6 +104,11 @@ class MultivariateReference:
             sample=rows[half:][:_SAMPLE_ROWS].copy(),
             seed=seed,
         )
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of its file: what counts against it can be told by."""
+        return sha256_bytes(self.to_files()[MULTIVARIATE_FILE])
 
     def row_distances(self, table: object) -> F64:
         """Return float64[rows]: how far each row of an Arrow-able table lies from the reference, in deviations.

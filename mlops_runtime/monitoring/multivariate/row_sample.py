@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_runtime.kernels.permutation.reference import keyed_words
-
 __all__ = ["RowSample"]
 
 
@@ -28,15 +26,16 @@ class RowSample:
         """Return a sample that saw nothing."""
         return cls(capacity, np.zeros(0, np.uint64), np.zeros((0, width), np.int16))
 
-    def offer(self, rows: NDArray[np.int16], *, seed: int, stream: int, first_row: int) -> RowSample:
-        """Return the sample of these rows, too: they are rows first_row, first_row + 1 … of a stream."""
-        keys = keyed_words(seed, stream, first_row, len(rows))
+    def offer(self, rows: NDArray[np.int16], keys: NDArray[np.uint64]) -> RowSample:
+        """Return the sample of these rows, too. keys: uint64[n], as good as random."""
         chosen = keys <= (self.keys[-1] if len(self.keys) == self.capacity else np.uint64(2**64 - 1))
         return self._smallest(np.append(self.keys, keys[chosen]), np.concatenate([self.rows, rows[chosen]]))
 
     def merge(self, other: RowSample) -> RowSample:
-        """Return the sample of both parts; both have one capacity and one seed."""
-        return self._smallest(np.append(self.keys, other.keys), np.concatenate([self.rows, other.rows]))
+        """Return the sample of both parts, of one seed; its capacity is the smaller one's."""
+        capacity = min(self.capacity, other.capacity)
+        keys, rows = np.append(self.keys, other.keys), np.concatenate([self.rows, other.rows])
+        return RowSample.empty(capacity, rows.shape[1])._smallest(keys, rows)
 
     def _smallest(self, keys: NDArray[np.uint64], rows: NDArray[np.int16]) -> RowSample:
         order = np.argsort(keys, kind="stable")[: self.capacity]

@@ -97,7 +97,8 @@ class Roller:
         for key in sorted(parts):
             counts, weighted = self._total(parts[key]), self._plan.weights is not None
             name = self._label.key(key)
-            yield Window(span, name, number, counts.rows, counts.summaries, self._label.baseline, weighted)
+            baseline, together = self._label.baseline, counts.multivariate
+            yield Window(span, name, number, counts.rows, counts.summaries, baseline, weighted, together)
 
     def _number(self, waiting: Mapping[int, ClosedPane], frontier: int) -> int:
         """Return the next window to make: after the last, while that one's panes matter; else at the next pane."""
@@ -143,7 +144,8 @@ def roll(panes: Iterable[Window], kind: WindowKind) -> Iterator[Window]:
     """
     plan = kind.plan
     if plan.by != "time":
-        raise ConfigError("roll: expected windows by time, got windows by rows — give a timedelta")
+        got, next_step = "windows by rows, of which the n-th of several panes is not known", "give a timedelta"
+        raise ConfigError(problem(expected="windows by time", got=got, where="roll", next_step=next_step))
     groups: dict[Label, dict[int, ClosedPane]] = {}
     for pane in panes:
         label = Label(tuple(sorted(pane.key)), (), pane.baseline)
@@ -175,4 +177,5 @@ def _pane(window: Window, plan: PanePlan) -> tuple[int, ClosedPane]:
         got = f"weighted={window.weighted}, {window.span.start} to {window.span.end}"
         raise SchemaError(problem(expected=expected, got=got, where="roll", next_step="roll tumbling windows"))
     key = tuple(window.key[name] for name in sorted(window.key))
-    return _ends(window)[0] // plan.length, ClosedPane({key: Counts(window.rows, window.summaries)}, Reach())
+    counts = Counts(window.rows, window.summaries, window.multivariate)
+    return _ends(window)[0] // plan.length, ClosedPane({key: counts}, Reach())

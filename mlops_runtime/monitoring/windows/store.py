@@ -1,7 +1,8 @@
 """A durable log of closed windows, which any number of processes write and read at the same time.
 
     DIR/windows_<id>.journal    segments (core/journal.py): each process appends to its own, which it holds locked
-    DIR/baselines/              the baselines that windows were counted over, by their SHA-256
+    DIR/baselines/              what windows were counted over: baselines, and references of all columns together, by
+                                their SHA-256
     DIR/lock                    there while somebody compacts, collects, or begins to refer to a baseline
 
 A window is on the disk when `append` returns; a writer that is killed leaves at most a torn tail, which readers leave
@@ -21,9 +22,10 @@ from typing import Self
 
 from mlops_runtime.core.blob import BlobStore
 from mlops_runtime.core.clock import now
-from mlops_runtime.core.errors import ConfigError, MlrtError, problem
+from mlops_runtime.core.errors import ConfigError, MlrtError, SchemaError, problem
 from mlops_runtime.core.journal import Journal
 from mlops_runtime.core.lock import exclusive, try_exclusive
+from mlops_runtime.monitoring.multivariate import MULTIVARIATE_FILE, MultivariateReference
 from mlops_runtime.monitoring.state.baseline import Baseline
 from mlops_runtime.monitoring.windows.record import WindowCodec, WindowHead, read_head
 from mlops_runtime.monitoring.windows.rolling import is_pane_of, roll
@@ -96,37 +98,46 @@ class WindowStore:
         self._codecs: dict[str, WindowCodec] = {}
         self._extents: dict[str, _Extent] = {}
         self._journal: Journal | None = None
-        self._referred: set[str] = set()  # baselines of windows in the journal, which nobody removes
+        self._referred: set[str] = set()  # what windows in the journal were counted over, which nobody removes
         self._writing = threading.Lock()
 
-    def append(self, windows: Sequence[Window], baseline: Baseline) -> None:
+    def append(
+        self, windows: Sequence[Window], baseline: Baseline, multivariate: MultivariateReference | None = None
+    ) -> None:
         """Add closed windows counted over `baseline`; they are durable when this returns.
 
-        Raises SchemaError when one was counted over another, CapacityError when the disk is full, ConfigError when the
+        multivariate: what all columns together were counted against, if they were.
+        Raises SchemaError when one was counted over others, CapacityError when the disk is full, ConfigError when the
         folder is not writable; then none of them is in the store.
         """
         if not windows:
             return
         with self._writing:
             codec = self._codec_of(windows[0].baseline, baseline)
+            _require_reference(windows, multivariate)
             records = [codec.write(window) for window in windows]
             try:
-                self._add(records, codec.digest, baseline)
+                self._add(records, codec.digest, baseline, multivariate)
             except MlrtError:
                 self._end_segment()
                 raise
 
-    def _add(self, records: Sequence[bytes], digest: str, baseline: Baseline) -> None:
+    def _add(
+        self, records: Sequence[bytes], digest: str, baseline: Baseline, multivariate: MultivariateReference | None
+    ) -> None:
         """Append records. The first of a baseline in a segment comes with it, while nobody collects baselines."""
+        over = {digest} if multivariate is None else {digest, multivariate.digest}
         if self._journal is not None and self._journal.size >= self._segment_bytes:
             self._end_segment()
-        if self._journal is not None and digest in self._referred:
+        if self._journal is not None and over <= self._referred:
             self._journal.append(records)
             return
         with exclusive(self.folder / "lock"):
             self._baselines.put(baseline.to_files()[_BASELINE_FILE])
+            if multivariate is not None:
+                self._baselines.put(multivariate.to_files()[MULTIVARIATE_FILE])
             self._segment().append(records)
-            self._referred.add(digest)
+            self._referred |= over
 
     def windows(
         self,
@@ -158,6 +169,10 @@ class WindowStore:
     def baseline(self, digest: str) -> Baseline:
         """Return a baseline that windows were counted over. Raises IntegrityError when it is not there or damaged."""
         return Baseline.from_files({_BASELINE_FILE: self._baselines.get(digest)})
+
+    def multivariate(self, digest: str) -> MultivariateReference:
+        """Return what all columns together were counted against. Raises as `baseline`."""
+        return MultivariateReference.from_files({MULTIVARIATE_FILE: self._baselines.get(digest)})
 
     def state(self) -> StoreState:
         """Return how much the store holds."""
@@ -255,12 +270,13 @@ class WindowStore:
         return None
 
     def _referred_to(self) -> set[str]:
-        """Return the baselines of all windows."""
-        return {
-            read_head(record, where=str(segment.path)).baseline
+        """Return what all windows were counted over."""
+        heads = (
+            read_head(record, where=str(segment.path))
             for segment in live_segments(self.folder)
             for record in segment.records
-        }
+        )
+        return {digest for head in heads for digest in (head.baseline, head.multivariate) if digest is not None}
 
     def _codec_of(self, digest: str, baseline: Baseline) -> WindowCodec:
         """Return the codec of windows over `baseline`, which need not be in the store yet."""
@@ -274,6 +290,16 @@ class WindowStore:
         if digest not in self._codecs:
             self._codecs[digest] = WindowCodec(self.baseline(digest))
         return self._codecs[digest]
+
+
+def _require_reference(windows: Sequence[Window], given: MultivariateReference | None) -> None:
+    """Raise SchemaError for a window whose columns together were counted against another reference, or none given."""
+    digest = None if given is None else given.digest
+    for window in windows:
+        if window.multivariate is not None and window.multivariate.reference != digest:
+            expected = f"windows counted against reference {'none' if digest is None else digest[:16]}"
+            got, next_step = f"one against {window.multivariate.reference[:16]}", "give `append` its own"
+            raise SchemaError(problem(expected=expected, got=got, where="window", next_step=next_step))
 
 
 def _order(window: Window) -> tuple[object, ...]:

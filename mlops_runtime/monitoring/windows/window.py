@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from mlops_runtime.core.errors import SchemaError, problem
+from mlops_runtime.monitoring.multivariate.state import MultivariateState, merge_states
 from mlops_runtime.monitoring.points import Span
 from mlops_runtime.monitoring.report.drift import DriftReport, build_report
 from mlops_runtime.monitoring.state.baseline import Baseline
@@ -23,7 +24,8 @@ class Window:
     span: of a window by time its panes', of one by rows that of its rows' times. key: names and values, for example
     tenant, model, segment; empty for all rows. number: of its newest pane. rows: how many the statistics rest on.
     baseline: digest of the baseline whose edges and categories they are counted over. weighted: panes weigh unlike
-    (`Decayed`), and rows and counts are scaled to the effective number of rows.
+    (`Decayed`), and rows and counts are scaled to the effective number of rows. multivariate: what the rows came to
+    over all columns together, where that was asked for; of a weighted window there is none.
     """
 
     span: Span
@@ -33,6 +35,7 @@ class Window:
     summaries: Summaries = field(repr=False)
     baseline: str
     weighted: bool = False
+    multivariate: MultivariateState | None = field(default=None, repr=False)
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -55,7 +58,8 @@ class Window:
             raise _unlike("an unweighted part of the same window", repr(other), self, "roll merged panes (`roll`)")
         span = Span(min(self.span.start, other.span.start), max(self.span.end, other.span.end))
         summaries = merge_summaries(self.summaries, other.summaries)
-        return replace(self, span=span, rows=self.rows + other.rows, summaries=summaries)
+        together = merge_states(self.multivariate, other.multivariate)
+        return replace(self, span=span, rows=self.rows + other.rows, summaries=summaries, multivariate=together)
 
 
 def merge_summaries(one: Summaries, other: Summaries) -> dict[str, ColumnSummary]:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from mlops_runtime.core.clock import now
 from mlops_runtime.core.errors import ConfigError, SchemaError, problem
 from mlops_runtime.monitoring.monitor import Monitor, PreparedBatch
+from mlops_runtime.monitoring.multivariate import RowEncoder
+from mlops_runtime.monitoring.multivariate.encoded_rows import EncodedRows
 from mlops_runtime.monitoring.state.baseline import Baseline
 from mlops_runtime.monitoring.state.table import as_table
 from mlops_runtime.monitoring.windows.keys import Segment, key_rows, segments_of
@@ -41,7 +43,8 @@ class WindowedMonitor:
     keys: columns or segments; each combination of their values has windows of its own, a pane holding at most
     `most_keys` and one more, `(other)`, for all the rest. labels: names and values that every window's key has, for
     example the model's. ahead: how much later than now a row's time may be, lest one wrong clock closes every window;
-    None for no bound. Raises ConfigError for unusable keys, labels, lateness or most_keys.
+    None for no bound. multivariate: to count all columns together, too, of which every batch must then have all; for
+    this monitor alone. Raises ConfigError for unusable keys, labels, lateness or most_keys.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class WindowedMonitor:
         most_keys: int = 100,
         lateness: dt.timedelta = dt.timedelta(0),
         ahead: dt.timedelta | None = None,
+        multivariate: RowEncoder | None = None,
     ) -> None:
         self._plan, self._segments = windows.plan, segments_of(keys)
         self._baseline = baseline
@@ -63,7 +67,8 @@ class WindowedMonitor:
             got = f"most_keys={most_keys}, lateness={lateness}"
             _refuse("at least one key, and a lateness of 0 or, for windows by time, above", got, "give such values")
         self._most_keys, self._ahead = most_keys, ahead
-        self._factory = PaneFactory(baseline, most=_SPARE_MONITORS)
+        self._together = multivariate
+        self._factory = PaneFactory(baseline, most=_SPARE_MONITORS, together=multivariate)
         self._roller = Roller(self._plan, self._label, most_keys=most_keys)
         self._open: dict[int, OpenPane] = {}
         self._frontier = EARLIEST_US // self._plan.length if self._plan.by == "time" else 0
@@ -75,7 +80,8 @@ class WindowedMonitor:
     @property
     def _settings(self) -> tuple[object, ...]:
         """What two monitors have in common if they can be merged."""
-        return self._plan, self._label, self._lateness_us, self._most_keys
+        together = None if self._together is None else self._together.reference.digest
+        return self._plan, self._label, self._lateness_us, self._most_keys, together
 
     @property
     def rows(self) -> int:
@@ -203,10 +209,11 @@ class WindowedMonitor:
     def _groups(self, batch: pa.Table, times: I64, taken: NDArray[np.bool_], numbers: I64) -> list[_Group]:
         """Return the rows of each pane and key, panes in order; rows are moved only where there are several."""
         keys = key_rows(batch, self._segments)
+        together = None if self._together is None else self._together.encode(batch)
         watched = batch.select([name for name in batch.column_names if name in self._baseline.columns])
         if len(keys.keys) == 1 and taken.all() and (numbers == numbers[0]).all():
             reach = Reach(int(times.min()), int(times.max()))
-            return [_Group(int(numbers[0]), keys.keys[0], watched, 0, len(watched), reach)]
+            return [_Group(int(numbers[0]), keys.keys[0], watched, 0, len(watched), reach, together)]
         order = np.flatnonzero(taken)
         order = order[np.lexsort((keys.codes[order], numbers[order]))]
         if len(order) == 0:
@@ -214,16 +221,17 @@ class WindowedMonitor:
         numbers, codes, times = numbers[order], keys.codes[order], times[order]
         starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1) | np.diff(codes, prepend=codes[0]))
         moved = self._template.prepare(_movable(watched).take(pa.array(order)))
+        together = None if together is None else together.take(order)
         firsts, lasts = np.minimum.reduceat(times, starts), np.maximum.reduceat(times, starts)
         ends = np.append(starts[1:], len(order))
         return [
-            _Group(int(numbers[a]), keys.keys[codes[a]], moved, a, b, Reach(int(first), int(last)))
+            _Group(int(numbers[a]), keys.keys[codes[a]], moved, a, b, Reach(int(first), int(last)), together)
             for a, b, first, last in zip(starts.tolist(), ends.tolist(), firsts, lasts, strict=True)
         ]
 
     def _count(self, group: _Group) -> None:
         pane = self._pane(group.number)
-        pane.count(group.key, group.batch, group.begin, group.end)
+        pane.count(group.key, group.batch, group.begin, group.end, group.together)
         pane.reach.extend(group.reach.first, group.reach.last)
         self._rows += group.end - group.begin
 
@@ -245,7 +253,7 @@ class WindowedMonitor:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Rows of one pane and key: from `begin` up to `end` of a batch."""
+    """Rows of one pane and key: from `begin` up to `end` of a batch. together: the batch, for all columns together."""
 
     number: int
     key: Key
@@ -253,6 +261,7 @@ class _Group:
     begin: int
     end: int
     reach: Reach
+    together: EncodedRows | None
 
 
 def _movable(table: pa.Table) -> pa.Table:
