@@ -23,6 +23,7 @@ from mlops_runtime.monitoring.multivariate import MultivariateMonitor, Multivari
 from mlops_runtime.monitoring.multivariate.discriminator import domain_auc
 from mlops_runtime.monitoring.multivariate.encoding import UNIT
 from mlops_runtime.monitoring.multivariate.fourier import COSINE_UNIT
+from mlops_runtime.monitoring.multivariate.products import gram, product
 from mlops_runtime.monitoring.multivariate.state import MultivariateState
 from mlops_runtime.monitoring.multivariate.table_sample import TableSample
 from mlops_runtime.monitoring.multivariate.tails import mean_change_p, weighted_chi_square_tail
@@ -173,6 +174,16 @@ def test_an_array_of_another_shape_is_refused(reference: MultivariateReference, 
     document["features"]["frequencies"] |= change
     with pytest.raises(SchemaError, match=r"multivariate\.json"):
         MultivariateReference.from_files({"multivariate.json": json.dumps(document).encode()})
+
+
+@pytest.mark.parametrize("columns", [1, 2, 20, 64, 65, 130, 334])
+@pytest.mark.parametrize("rows", [0, 1, 31, 200, 2048])
+def test_products_in_small_parts_are_the_products(rows: int, columns: int) -> None:
+    rng = np.random.default_rng(rows + columns)
+    values, matrix = (rng.integers(-99, 99, shape).astype(np.float64) for shape in ((rows, columns), (columns, 130)))
+    weight = rng.integers(0, 9, rows).astype(np.float64)
+    assert np.array_equal(product(values, matrix), values @ matrix)  # whole numbers: exact in any order
+    assert np.array_equal(gram(values, weight), (values * weight[:, None]).T @ values)
 
 
 # What they find

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mlops_runtime.core.digest import from_hex_float, hex_float
 from mlops_runtime.monitoring.multivariate.encoding import UNIT
+from mlops_runtime.monitoring.multivariate.products import product
 from mlops_runtime.monitoring.state.arrays import array_of, plain
 
 __all__ = ["BLOCK_ROWS", "Components", "blocks", "rounded"]
@@ -85,7 +86,7 @@ class Components:
 
     def coordinates(self, rows: I16) -> F64:
         """Return float64[n, k]: whole numbers in units of 1/4096 of a deviation."""
-        return np.rint(self._centred(rows) @ self.axes.astype(np.float64) / _AXIS_UNIT)
+        return np.rint(product(self._centred(rows), self.axes.astype(np.float64)) / _AXIS_UNIT)
 
     @property
     def degrees(self) -> int:
@@ -108,7 +109,7 @@ class Components:
             coordinates = self.coordinates(block)
             squares = (coordinates**2 / (self.variances * UNIT**2)).sum(axis=1)
             if len(self.variances) < len(self.centre):
-                left = self._centred(block) - coordinates @ self.axes.T.astype(np.float64) / _AXIS_UNIT
+                left = self._centred(block) - product(coordinates, self.axes.T.astype(np.float64)) / _AXIS_UNIT
                 squares += (left**2).sum(axis=1) / (self.rest_variance * UNIT**2)
             parts.append(np.sqrt(squares))
         return np.concatenate(parts)

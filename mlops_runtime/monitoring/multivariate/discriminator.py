@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlops_runtime.monitoring.multivariate.products import gram
 from mlops_runtime.monitoring.statistics.result import Z_95
 from mlops_runtime.monitoring.statistics.special import normal_tail
 
@@ -84,7 +85,7 @@ def _logistic(x: F64, y: F64) -> F64:
     for _ in range(_STEPS):
         chance = 1.0 / (1.0 + np.exp(-np.clip(design @ weights, -30.0, 30.0)))
         gradient = design.T @ (y - chance) - penalty * weights
-        curvature = (design * (chance * (1.0 - chance))[:, None]).T @ design + np.diag(penalty)
+        curvature = gram(design, chance * (1.0 - chance)) + np.diag(penalty)
         step = np.linalg.solve(curvature, gradient)
         weights += step * min(1.0, _LONGEST_STEP / max(float(np.abs(step).max()), 1e-300))
         if float(np.abs(step).max()) < 1e-4:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mlops_runtime.monitoring.multivariate.components import blocks
 from mlops_runtime.monitoring.multivariate.encoding import UNIT
+from mlops_runtime.monitoring.multivariate.products import product
 from mlops_runtime.monitoring.state.arrays import array_of, plain
 
 __all__ = ["COSINE_UNIT", "FourierFeatures"]
@@ -56,7 +57,8 @@ class FourierFeatures:
 
     def of(self, rows: I16) -> NDArray[np.int32]:
         """Return int32[n, size]: cosines, then sines, in units of 2^-20."""
-        turns = (rows.astype(np.float64) @ self.frequencies.astype(np.float64)).astype(np.int64)  # exact: below 2^53
+        whole = product(rows.astype(np.float64), self.frequencies.astype(np.float64))  # exact: below 2^53
+        turns = whole.astype(np.int64)
         turns >>= _TURN_BITS - _TABLE_BITS
         turns &= (1 << _TABLE_BITS) - 1
         return np.concatenate([_COSINES.take(turns), _SINES.take(turns)], axis=1)
