@@ -64,4 +64,4 @@ def give(
             console.print(line, markup=False)
 
     emit(timeline.to_dict(), as_json=as_json, render=render)
-    return DRIFTED_EXIT_CODE if fail_on_drift and timeline.total.any_drifted else 0
+    return DRIFTED_EXIT_CODE if fail_on_drift and timeline.any_drifted else 0

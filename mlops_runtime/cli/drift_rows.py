@@ -54,14 +54,15 @@ class ReferenceRows:
 
     def require(self, reference: Reference, *, where: str) -> None:
         """Raise ConfigError when a reference that is stored, and not read, lacks what is needed."""
-        if not reference.stored:
+        if reference.stored is None:
             return
         got, next_step = "counts", "give the data as the reference"
         if self._held is not None:
             expected = "data, of which every value is there, for --exact"
             raise ConfigError(problem(expected=expected, got=got, where=where, next_step=next_step))
-        if self._sample is not None and (reference.bundle is None or reference.bundle.multivariate is None):
-            expected, next_step = "data, or a bundle that knows its inputs together", f"{next_step}, or train again"
+        if self._sample is not None and reference.multivariate is None:
+            expected = "data, or a reference of all columns together"
+            next_step += ", fit it with `mlrt monitor fit --multivariate`, or train again"
             raise ConfigError(problem(expected=expected, got=got, where=where, next_step=next_step))
 
     def beside(self, current: Current) -> CurrentRows:
@@ -83,18 +84,18 @@ class CurrentRows:
 
 
 def _together(sample: TableSample, current: Current) -> MultivariateReference:
-    """Return the bundle's reference; of data one of the columns that both sides have."""
-    bundle, due = current.reference.bundle, current.reference.schema
+    """Return what is stored; of data a reference of the columns that both sides have."""
+    due = current.reference.schema
     names = [name for name in due.names if name in current.source.schema.names]
-    if bundle is None:
+    if current.reference.stored is None:
         summaries = current.reference.baseline.columns
         categorical = [name for name in names if name in summaries and summaries[name].kind == "categorical"]
         return MultivariateReference.of_sample(sample.table().select(names), categorical=categorical)
-    found = bundle.multivariate
+    found = current.reference.multivariate
     assert found is not None  # by `require`
     absent = [column.name for column in found.encoding.columns if column.name not in names]
     if absent:
-        expected, next_step = "every input of the bundle", "compare with data instead, or leave no column out"
+        expected, next_step = "every column of the reference", "compare with data instead, or leave no column out"
         raise SchemaError(
             problem(expected=expected, got=f"no {', '.join(absent)}", where="current data", next_step=next_step)
         )

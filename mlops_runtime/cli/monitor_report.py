@@ -17,6 +17,7 @@ from mlops_runtime.core.errors import ConfigError, EmptyInputError, problem
 
 if TYPE_CHECKING:
     from mlops_runtime.monitoring import Baseline
+    from mlops_runtime.monitoring.multivariate import MultivariateReference
     from mlops_runtime.monitoring.report.timeline import Timeline
     from mlops_runtime.monitoring.windows import Window, WindowStore
 
@@ -44,7 +45,8 @@ def report(
     """Compare the windows of a store with the baseline they were counted over: together, one by one, by segment.
 
     The store may be written meanwhile, by `mlrt monitor update` or by servers. Verdicts are sequential, from the first
-    window of the report on: look as often as you like, at the same --since.
+    window of the report on: look as often as you like, at the same --since. Windows that were counted so are judged by
+    all columns together, too.
     """
     from mlops_runtime.monitoring.windows import WindowStore
 
@@ -73,7 +75,14 @@ def _timeline(store: WindowStore, windows: Sequence[Window], path: str | None) -
     others = len(windows) - len(chosen)
     notes = [f"{others:,} windows were counted over another baseline: left out"] if others else []
     over = store.baseline(digests[0])
-    return judged_in_sequence(build_timeline(chosen, over, notes=notes), chosen, over)
+    timeline = build_timeline(chosen, over, notes=notes, multivariate=_together(store, chosen))
+    return judged_in_sequence(timeline, chosen, over)
+
+
+def _together(store: WindowStore, windows: Sequence[Window]) -> MultivariateReference | None:
+    """Return what all columns together of the newest window were counted against; None where none was."""
+    counted = [window.multivariate.reference for window in windows if window.multivariate is not None]
+    return store.multivariate(counted[-1]) if counted else None
 
 
 def _is_of(baseline: Baseline, given: Baseline) -> bool:

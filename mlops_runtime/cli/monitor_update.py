@@ -11,8 +11,11 @@ from rich.console import Console
 from mlops_runtime.cli.labels import read_labels
 from mlops_runtime.cli.output import emit, json_option, stage_progress
 from mlops_runtime.cli.times import read_duration
+from mlops_runtime.core.digest import canonical_json, sha256_bytes
 
 __all__ = ["update"]
+
+_STREAM_DIGITS = 16  # of hex: 64 bits
 
 
 @click.command(
@@ -34,6 +37,7 @@ __all__ = ["update"]
 @click.option(
     "--lateness", callback=read_duration, help="Close a window this long after its end; later rows are then left out."
 )
+@click.option("--multivariate", is_flag=True, help="Also count all columns together: what no single one shows.")
 @json_option
 def update(  # noqa: PLR0913 - a command's options
     files: tuple[str, ...],
@@ -44,26 +48,33 @@ def update(  # noqa: PLR0913 - a command's options
     segments: tuple[str, ...],
     labels: dict[str, str],
     lateness: dt.timedelta | None,
+    multivariate: bool,
     as_json: bool,
 ) -> None:
     """Count the rows of FILES over a baseline, into windows by their time, and add these to a store.
 
     Rows may come in any order unless --lateness is given. Windows that the store has already are added to: count no
     file twice. Nothing is stored when a file cannot be read.
+
+    With --multivariate, of a bundle or of what `monitor fit --multivariate` wrote, a window also keeps 512 of its rows,
+    in standard deviations.
     """
     from mlops_runtime.cli.current import open_current
-    from mlops_runtime.cli.reference import Batches, require_stored
+    from mlops_runtime.cli.reference import Batches, require_multivariate, require_stored
     from mlops_runtime.cli.windowing import Cut, left_out
+    from mlops_runtime.monitoring.multivariate import RowEncoder
     from mlops_runtime.monitoring.windows import WindowStore
 
     with stage_progress("monitor update") as progress, WindowStore(store) as windows:
         current = open_current(files, require_stored(baseline), time=time, segments=segments)
         judged = current.reference.baseline
-        monitor = Cut(time, window, segments, lateness, labels).monitor(judged)
+        together = require_multivariate(current.reference, where=baseline) if multivariate else None
+        encoder = None if together is None else RowEncoder(together, stream=_stream(files, labels))
+        monitor = Cut(time, window, segments, lateness, labels).monitor(judged, encoder)
         batches = Batches(current.source, progress, "counting")
         closed = [one for table in batches for one in monitor.update(table, time=time)]
         closed += monitor.close()
-        windows.append(closed, judged)
+        windows.append(closed, judged, together)
     notes = (*current.source.notes, *current.notes, *left_out(monitor))
     payload = {
         "store": str(store),
@@ -80,3 +91,9 @@ def update(  # noqa: PLR0913 - a command's options
             console.print(f"note: {note}", markup=False)
 
     emit(payload, as_json=as_json, render=render)
+
+
+def _stream(files: tuple[str, ...], labels: dict[str, str]) -> int:
+    """Return a number of these files: other files' rows are sampled otherwise, the same command's alike."""
+    places = [str(Path(file).absolute()) for file in files]
+    return int(sha256_bytes(canonical_json([places, labels]))[:_STREAM_DIGITS], 16)

@@ -16,22 +16,23 @@ from mlops_runtime.core.blob import read_regular
 from mlops_runtime.core.errors import ConfigError, EmptyInputError, problem
 from mlops_runtime.data import Column, ColumnKind, Schema, Source, open_source
 from mlops_runtime.monitoring import Baseline
+from mlops_runtime.monitoring.multivariate import MultivariateReference
+from mlops_runtime.monitoring.reference_file import ReferenceFile
 from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary
 from mlops_runtime.registry import Bundle
 
 __all__ = [
-    "BASELINE_FILE",
     "Batches",
     "Reference",
     "categorical_option",
     "fit_reference",
     "open_declared",
     "open_reference",
+    "require_multivariate",
     "require_stored",
     "stored_reference",
 ]
 
-BASELINE_FILE = "baseline.json"
 _LIMIT_BYTES = 1 << 28
 _REGISTERED = re.compile(r"[^@/*?\[\]]+@[^@/*?\[\]]+")
 
@@ -50,18 +51,21 @@ categorical_option = click.option(
 class Reference:
     """A baseline, the kinds and rules by which live data is read, and notes on the data it was fitted on, if any.
 
-    scores: columns that a model adds to its inputs; data without them is complete all the same. stored: no data was
-    read; bundle: where it is from, if from one. chosen: only some columns were asked for, and others are nobody's
-    business.
+    scores: columns that a model adds to its inputs; data without them is complete all the same. stored: where it is
+    from when no data was read. chosen: only some columns were asked for, and others are nobody's business.
     """
 
     baseline: Baseline
     schema: Schema
     notes: tuple[str, ...] = ()
     scores: frozenset[str] = frozenset()
-    stored: bool = False
-    bundle: Bundle | None = None
+    stored: Bundle | ReferenceFile | None = None
     chosen: bool = False
+
+    @property
+    def multivariate(self) -> MultivariateReference | None:
+        """What all columns together are told by, if that is stored."""
+        return None if self.stored is None else self.stored.multivariate
 
     def select(self, columns: Iterable[str]) -> Reference:
         """Return the reference of fewer columns. Raises SchemaError for one it lacks."""
@@ -170,10 +174,10 @@ def stored_reference(path: str) -> Reference | None:
         rules = bundle.program.schema
         scores = frozenset(bundle.baseline.names) - frozenset(rules.names)
         schema = replace(rules, columns=_columns(bundle.baseline))
-        return Reference(bundle.baseline, schema, scores=scores, stored=True, bundle=bundle)
+        return Reference(bundle.baseline, schema, scores=scores, stored=bundle)
     if place.suffix == ".json" and place.is_file():
-        baseline = Baseline.from_files({BASELINE_FILE: read_regular(place, limit=_LIMIT_BYTES)})
-        return Reference(baseline, Schema(_columns(baseline)), stored=True)
+        file = ReferenceFile.from_bytes(read_regular(place, limit=_LIMIT_BYTES))
+        return Reference(file.baseline, Schema(_columns(file.baseline)), stored=file)
     return None
 
 
@@ -185,6 +189,16 @@ def require_stored(path: str) -> Reference:
         got = "data" if Path(path).exists() else "nothing"
         raise ConfigError(problem(expected=expected, got=got, where=path, next_step=next_step))
     return stored
+
+
+def require_multivariate(reference: Reference, *, where: str) -> MultivariateReference:
+    """Return what all columns together are told by. Raises ConfigError when it is not stored."""
+    found = reference.multivariate
+    if found is None:
+        expected, got = "a reference of all columns together", "one of each column alone"
+        next_step = "fit it with `mlrt monitor fit --multivariate`, or train again"
+        raise ConfigError(problem(expected=expected, got=got, where=where, next_step=next_step))
+    return found
 
 
 def _require_categorical(baseline: Baseline, names: Iterable[str], *, where: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mlops_runtime.monitoring import Baseline
+from mlops_runtime.monitoring.multivariate import RowEncoder
 from mlops_runtime.monitoring.windows import Tumbling, WindowedMonitor
 
 __all__ = ["Cut", "left_out"]
@@ -29,8 +30,8 @@ class Cut:
     lateness: dt.timedelta | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
 
-    def monitor(self, baseline: Baseline) -> WindowedMonitor:
-        """Return a monitor that counts rows so."""
+    def monitor(self, baseline: Baseline, multivariate: RowEncoder | None = None) -> WindowedMonitor:
+        """Return a monitor that counts rows so. multivariate: to count all columns together, too."""
         lateness = _NEVER_LATE if self.lateness is None else self.lateness
         return WindowedMonitor(
             baseline,
@@ -38,6 +39,7 @@ class Cut:
             keys=self.segments,
             labels=self.labels,
             lateness=lateness if self.time else dt.timedelta(0),
+            multivariate=multivariate,
         )
 
 

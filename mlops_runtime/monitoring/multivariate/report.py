@@ -22,16 +22,18 @@ class MultivariateReport:
     """statistics: by name. effects: how large each is, held against its floor in `FLOORS`. rows: the current ones.
 
     The effect of the reconstruction error is its change in standard deviations of a row's; of the MMD, its share of the
-    reference's spread in the same features, under a root; of the AUC, what it is over 0.5.
+    reference's spread in the same features, under a root; of the AUC, what it is over 0.5. level: the chance, at most,
+    that it says drift where there is none.
     """
 
     rows: int
     statistics: dict[str, Statistic]
     effects: dict[str, float]
+    level: float = LEVEL
 
     @property
     def drifted(self) -> bool:
-        """Whether one statistic is both significant (at 5 % over the three: Bonferroni) and above its floor."""
+        """Whether one statistic is both significant (at `level` over the three: Bonferroni) and above its floor."""
         return bool(self.reasons)
 
     @property
@@ -42,7 +44,7 @@ class MultivariateReport:
     def verdict(self, name: str) -> str:
         """Return `drift`, `stable`, or `significant, but too small to matter`, of one statistic."""
         p_value = self.statistics[name].p_value
-        if p_value is None or p_value > LEVEL / len(self.statistics):
+        if p_value is None or p_value > self.level / len(self.statistics):
             return "stable"
         return "drift" if self.effects[name] >= FLOORS[name] else "significant, but too small to matter"
 
@@ -62,4 +64,5 @@ class MultivariateReport:
             effect = self.effects[name] if math.isfinite(self.effects[name]) else None
             judged = {"effect": effect, "floor": FLOORS[name], "drifted": name in self.reasons}
             entries[name] = {**asdict(one), **judged}
-        return {"rows": self.rows, "drifted": self.drifted, "reasons": list(self.reasons), "statistics": entries}
+        verdict = {"drifted": self.drifted, "level": self.level, "reasons": list(self.reasons)}
+        return {"rows": self.rows, **verdict, "statistics": entries}

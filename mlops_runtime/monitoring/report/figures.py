@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from mlops_runtime.monitoring.report.drift import ColumnDrift
+from mlops_runtime.monitoring.multivariate.report import FLOORS
+from mlops_runtime.monitoring.report.drift import ColumnDrift, DriftReport
 from mlops_runtime.monitoring.report.evidence import plot_bins, write_time
 from mlops_runtime.monitoring.report.timeline import Contribution, Timeline, WindowDrift
+from mlops_runtime.monitoring.report.together import together_words
 
 __all__ = ["figures_of"]
 
@@ -29,13 +31,18 @@ _LABEL_CHARACTERS = 22
 _MOST_COLUMNS, _MOST_CONTRIBUTIONS = 60, 20
 
 Figure = dict[str, Any]
+_Cell = tuple[float | None, str]
+_CellOf = Callable[[DriftReport, str], _Cell]
+_NOTHING: _Cell = (None, "")
+_MOST_STRENGTH = 100.0
 
 
 def figures_of(timeline: Timeline) -> dict[str, Figure]:
     """Return the plots by the id of their element; none that would be empty.
 
     plot-<n>: the histograms of column n. missingness: missing shares on both sides. timeline, timeline-missing: columns
-    x windows. traffic: rows of each window. contributions: the segments that make the drift.
+    x windows; timeline-together: the statistics of all columns together x windows. traffic: rows of each window.
+    contributions: the segments that make the drift.
     """
     columns, windows = timeline.total.columns, timeline.windows
     figures = {f"plot-{number}": _histogram(column) for number, column in enumerate(columns)}
@@ -43,15 +50,38 @@ def figures_of(timeline: Timeline) -> dict[str, Figure]:
     if windows:
         names = [column.name for column in columns[:_MOST_COLUMNS]]
         missing = [name for name in names if any(one.report.column(name).missing_share for one in windows)]
-        figures["timeline"] = _heat_map(names, windows, "strength", _STRENGTH_SCALE)
-        figures["timeline-missing"] = _heat_map(missing, windows, "missing_share", _MISSING_SCALE)
+        together = tuple(FLOORS) if any(one.report.multivariate for one in windows) else ()
+        figures["timeline"] = _heat_map(names, windows, _strength, _STRENGTH_SCALE)
+        figures["timeline-together"] = _heat_map(together, windows, _of_all, _STRENGTH_SCALE)
+        figures["timeline-missing"] = _heat_map(missing, windows, _missing, _MISSING_SCALE)
         figures["traffic"] = _traffic(windows)
     figures["contributions"] = _contributions(timeline.contributors[:_MOST_CONTRIBUTIONS])
     return {name: figure for name, figure in figures.items() if figure["data"]}
 
 
-def _heat_map(names: Sequence[str], windows: Sequence[WindowDrift], metric: str, scale: Figure) -> Figure:
-    """One cell a column and window. Where no window is, there is a gap; of windows that overlap, each shows its end."""
+def _strength(report: DriftReport, name: str) -> _Cell:
+    column = report.column(name)
+    return column.strength, _words(column)
+
+
+def _missing(report: DriftReport, name: str) -> _Cell:
+    column = report.column(name)
+    return column.missing_share, _words(column)
+
+
+def _of_all(report: DriftReport, name: str) -> _Cell:
+    together = report.multivariate
+    if together is None or name not in together.statistics:
+        return _NOTHING
+    strength = min(together.effects[name] / FLOORS[name], _MOST_STRENGTH)
+    return strength, f"{together_words(name)}: {together.verdict(name)}<br>{together.statistics[name].value:.4g}"
+
+
+def _heat_map(names: Sequence[str], windows: Sequence[WindowDrift], cell_of: _CellOf, scale: Figure) -> Figure:
+    """One cell a name and window: its number and its words.
+
+    Where no window is, there is a gap; of windows that overlap, each shows its end.
+    """
     edges: list[str] = []
     cells: list[WindowDrift | None] = []
     for window in windows:
@@ -61,13 +91,13 @@ def _heat_map(names: Sequence[str], windows: Sequence[WindowDrift], metric: str,
             edges.append(start)
         cells.append(window)
         edges.append(end)
-    found = [[None if cell is None else cell.report.column(name) for cell in cells] for name in names]
+    found = [[_NOTHING if cell is None else cell_of(cell.report, name) for cell in cells] for name in names]
     trace = {
         "type": "heatmap",
         "x": edges,
         "y": list(range(len(names))),
-        "z": [[None if one is None else getattr(one, metric) for one in row] for row in found],
-        "text": [["" if one is None else _words(one) for one in row] for row in found],
+        "z": [[number for number, _ in row] for row in found],
+        "text": [[words for _, words in row] for row in found],
         "hovertemplate": "%{text}<br>%{x}<extra></extra>",
         "xgap": 1,
         "ygap": 1,

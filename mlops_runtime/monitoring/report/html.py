@@ -16,7 +16,7 @@ from mlops_runtime.core.durable import durable_write
 from mlops_runtime.monitoring.report.drift import DriftReport, write_p
 from mlops_runtime.monitoring.report.figures import figures_of
 from mlops_runtime.monitoring.report.timeline import Timeline
-from mlops_runtime.monitoring.report.together import TOGETHER, together_rows
+from mlops_runtime.monitoring.report.together import TOGETHER, together_level, together_rows
 from mlops_runtime.monitoring.report.verdicts import each_in_words, level_in_words
 from mlops_runtime.monitoring.statistics.effects import percent
 
@@ -31,7 +31,7 @@ def render_html(found: DriftReport | Timeline, path: Path, *, title: str = "Drif
     The page has about 5 MB, of which plotly.js is nearly all. Raises ConfigError when `path` cannot be written.
     """
     timeline = found if isinstance(found, Timeline) else Timeline(found)
-    figures = figures_of(timeline)
+    figures, multivariate = figures_of(timeline), timeline.total.multivariate
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters.update(percent=_percent, number=_number, p_value=write_p)
     page = environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
@@ -40,7 +40,8 @@ def render_html(found: DriftReport | Timeline, path: Path, *, title: str = "Drif
         timeline=timeline,
         level=level_in_words(timeline.total),
         each_level=each_in_words(timeline.total),
-        together=None if timeline.total.multivariate is None else list(together_rows(timeline.total.multivariate)),
+        together=None if multivariate is None else list(together_rows(multivariate)),
+        together_level=None if multivariate is None else together_level(multivariate),
         together_headers=TOGETHER,
         figures=figures,
         figures_json=jinja2.utils.htmlsafe_json_dumps(figures),

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from mlops_runtime.monitoring.multivariate.report import LEVEL
 from mlops_runtime.monitoring.points import Span
+from mlops_runtime.monitoring.report.drift import DriftReport
 from mlops_runtime.monitoring.report.timeline import SegmentDrift, Timeline, WindowDrift
 from mlops_runtime.monitoring.report.verdicts import with_verdicts
 from mlops_runtime.monitoring.state.baseline import Baseline
@@ -24,21 +26,36 @@ def judged_in_sequence(timeline: Timeline, windows: Iterable[Window], baseline: 
     """Return a timeline in which each window is judged as the latest of all up to it, and the whole as the last one is.
 
     windows: those that the timeline is of, in any order. Segments are judged in sequence, too. A window that overlaps
-    an earlier one would count rows twice: it is judged as that one was. The same windows give the same verdicts.
+    an earlier one would count rows twice: it is judged as that one was, and not by all columns together. The same
+    windows give the same verdicts.
     """
     in_turn = _side_by_side(one.span for one in timeline.windows)
     whole = SequentialVerdict(baseline.columns)
-    found, judged = whole.verdicts(), []
+    found, judged, looks = whole.verdicts(), list[WindowDrift](), 0
     for one in timeline.windows:
+        report = one.report if one.span in in_turn else replace(one.report, multivariate=None)
         if one.span in in_turn:
             found = whole.update({column.name: column.current for column in one.report.columns})
-        judged.append(WindowDrift(one.span, with_verdicts(one.report, found, level=whole.level)))
+            looks += report.multivariate is not None and bool(report.multivariate.statistics)
+        judged.append(WindowDrift(one.span, with_verdicts(_spend(report, looks), found, level=whole.level)))
     return replace(
         timeline,
-        total=with_verdicts(timeline.total, found, level=whole.level),
+        total=with_verdicts(_spend(timeline.total, looks), found, level=whole.level),
         windows=tuple(judged),
         segments=_segments(timeline.segments, [one for one in windows if one.span in in_turn], baseline),
     )
+
+
+def _spend(report: DriftReport, look: int) -> DriftReport:
+    """Return a report whose verdict on all columns together has its part of the level of all looks: 5 %.
+
+    Look n gets 1 / n (n + 1) of it, one half for the window and one for all rows up to it: a chance of at most the sum
+    of all parts, whatever windows have in common (they share a reference). A window of too few rows is no look.
+    Source: alpha spending, Lan and DeMets, Biometrika 70 (1983), by Bonferroni.
+    """
+    if report.multivariate is None or look == 0:
+        return report
+    return replace(report, multivariate=replace(report.multivariate, level=LEVEL / (2 * look * (look + 1))))
 
 
 def _segments(

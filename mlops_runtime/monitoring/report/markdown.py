@@ -11,7 +11,7 @@ from mlops_runtime.core.durable import durable_write
 from mlops_runtime.monitoring.points import Point
 from mlops_runtime.monitoring.report.drift import ColumnDrift, DriftReport, write_p
 from mlops_runtime.monitoring.report.timeline import Timeline
-from mlops_runtime.monitoring.report.together import TOGETHER, together_rows
+from mlops_runtime.monitoring.report.together import TOGETHER, drifted_names, together_level, together_rows
 from mlops_runtime.monitoring.report.verdicts import each_in_words, level_in_words
 from mlops_runtime.monitoring.statistics.effects import percent
 
@@ -80,7 +80,8 @@ def _together(report: DriftReport) -> str:
     if report.multivariate is None:
         return ""
     rows = (tuple(_text(cell) for cell in row) for row in together_rows(report.multivariate))
-    return "## All columns together\n\n" + _table(("statistic", *TOGETHER), rows, words=(0, len(TOGETHER)))
+    table = _table(("statistic", *TOGETHER), rows, words=(0, len(TOGETHER)))
+    return f"## All columns together\n\n{together_level(report.multivariate)}\n\n{table}"
 
 
 def _sections(timeline: Timeline) -> Iterator[str]:
@@ -105,7 +106,7 @@ def _verdict(report: DriftReport) -> tuple[str, str, str]:
     return (
         f"{report.dataset.n_current:,}",
         percent(report.dataset.share_drifted),
-        ", ".join(_text(name) for name in report.drifted),
+        ", ".join(_text(name) for name in drifted_names(report)),
     )
 
 

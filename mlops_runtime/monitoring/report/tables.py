@@ -10,7 +10,7 @@ from rich.text import Text
 
 from mlops_runtime.monitoring.report.drift import DriftReport, write_p
 from mlops_runtime.monitoring.report.timeline import Timeline
-from mlops_runtime.monitoring.report.together import TOGETHER, together_rows
+from mlops_runtime.monitoring.report.together import TOGETHER, drifted_names, together_level, together_rows
 from mlops_runtime.monitoring.report.verdicts import each_in_words, level_in_words
 from mlops_runtime.monitoring.statistics.effects import percent
 
@@ -61,6 +61,7 @@ def _together(report: DriftReport) -> Iterator[Table]:
         drawn = _table("All columns together", ("statistic", *TOGETHER))
         for row in together_rows(report.multivariate):
             drawn.add_row(*row)
+        drawn.caption, drawn.caption_justify = together_level(report.multivariate), "left"
         yield drawn
 
 
@@ -94,8 +95,9 @@ def _contributions(timeline: Timeline) -> Iterator[Table]:
 
 
 def _verdict(report: DriftReport) -> tuple[str, str, Text]:
-    named = report.drifted[:_MOST_NAMES]
-    more = len(report.drifted) - len(named)
+    every = drifted_names(report)
+    named = every[:_MOST_NAMES]
+    more = len(every) - len(named)
     names = ", ".join((*named, *([f"and {more} more"] if more else [])))
     return f"{report.dataset.n_current:,}", percent(report.dataset.share_drifted), Text(names)
 

@@ -10,6 +10,9 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from mlops_runtime.core.errors import EmptyInputError, SchemaError, problem
+from mlops_runtime.monitoring.multivariate import MultivariateReference
+from mlops_runtime.monitoring.multivariate.comparison import compare_state
+from mlops_runtime.monitoring.multivariate.state import MultivariateState
 from mlops_runtime.monitoring.points import Span
 from mlops_runtime.monitoring.report.drift import DriftReport, build_report
 from mlops_runtime.monitoring.state.baseline import Baseline
@@ -44,8 +47,13 @@ class WindowDrift:
     report: DriftReport
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values: the span's ends, `dataset`, and the main statistics of each column."""
-        return {**self.span.to_dict(), **_short(self.report)}
+        """Return plain JSON values: the span's ends, `dataset`, the main statistics of each column, `multivariate`."""
+        together = self.report.multivariate
+        return {
+            **self.span.to_dict(),
+            **_short(self.report),
+            "multivariate": None if together is None else together.to_dict(),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,12 @@ class Timeline:
         """The contributions above 0."""
         return tuple(one for one in self.contributions if one.contribution > 0.0)
 
+    @property
+    def any_drifted(self) -> bool:
+        """Whether a column has drifted, or all of them together: in all rows, or in those of the last window."""
+        last = self.windows[-1].report.multivariate if self.windows else None
+        return self.total.any_drifted or (last is not None and last.drifted)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the stable schema: that of a `DriftReport`, and `windows`, `segments`, `contributions`."""
         return {
@@ -107,19 +121,25 @@ class Timeline:
 
 
 def build_timeline(
-    windows: Iterable[Window], baseline: Baseline, *, total: DriftReport | None = None, notes: Sequence[str] = ()
+    windows: Iterable[Window],
+    baseline: Baseline,
+    *,
+    total: DriftReport | None = None,
+    notes: Sequence[str] = (),
+    multivariate: MultivariateReference | None = None,
 ) -> Timeline:
     """Sum windows by span and by each part of their keys, and report on every sum.
 
     windows: counted over `baseline`, in any order; iterated twice, so that memory is that of the sums. total: the
-    report on all rows, where there are some in no window. Raises SchemaError for windows counted over another baseline,
-    and EmptyInputError when there is neither a window nor a total.
+    report on all rows, where there are some in no window. multivariate: with which to compare all columns together, of
+    the windows that were counted against it. Raises SchemaError for windows counted over another baseline, and
+    EmptyInputError when there is neither a window nor a total.
     """
-    spans: _Sums[Span] = _Sums(baseline)
+    spans: _Sums[Span] = _Sums(baseline, multivariate)
     for window in windows:
         spans.add(window.span, window)
     chosen = frozenset(_side_by_side(spans.rows))
-    whole: _Sums[None] = _Sums(baseline)
+    whole: _Sums[None] = _Sums(baseline, multivariate)
     parts: _Sums[tuple[str, str]] = _Sums(baseline)
     for window in windows:
         if window.span in chosen:
@@ -143,8 +163,9 @@ def build_timeline(
 class _Sums(Generic[_Key]):
     """Sums of windows, by what they have in common."""
 
-    def __init__(self, baseline: Baseline) -> None:
-        self._baseline, self._digest = baseline, baseline.digest
+    def __init__(self, baseline: Baseline, multivariate: MultivariateReference | None = None) -> None:
+        self._baseline, self._digest, self._multivariate = baseline, baseline.digest, multivariate
+        self._states: dict[_Key, MultivariateState] = {}
         self.rows: dict[_Key, int] = {}
         self.summaries: dict[_Key, Mapping[str, ColumnSummary]] = {}
 
@@ -158,12 +179,18 @@ class _Sums(Generic[_Key]):
         so_far = self.summaries.get(key)
         self.summaries[key] = window.summaries if so_far is None else merge_summaries(so_far, window.summaries)
         self.rows[key] = self.rows.get(key, 0) + window.rows
+        state = window.multivariate
+        if state is not None and self._multivariate is not None and state.reference == self._multivariate.digest:
+            self._states[key] = self._states[key].merge(state) if key in self._states else state
 
     def report(self, key: _Key, *, without: str | None = None) -> DriftReport:
         if key not in self.rows:
             raise EmptyInputError("report: expected a window, got none — widen the time, or update the store")
         columns = {name: summary for name, summary in self._baseline.columns.items() if name != without}
-        return build_report(columns, self.summaries[key], rows=self.rows[key])
+        report, state = build_report(columns, self.summaries[key], rows=self.rows[key]), self._states.get(key)
+        if state is None or self._multivariate is None:
+            return report
+        return replace(report, multivariate=compare_state(self._multivariate, state))
 
 
 def _side_by_side(spans: Iterable[Span]) -> Iterator[Span]:
