@@ -9,12 +9,12 @@ import click
 from rich.console import Console
 
 from mlops_runtime.cli.output import emit, json_option, stage_progress, table
-from mlops_runtime.core.errors import EmptyInputError, problem
+from mlops_runtime.core.errors import ConfigError, EmptyInputError, problem
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mlops_runtime.cli.reference import Progress
+    from mlops_runtime.cli.reference import Progress, Reference
     from mlops_runtime.data import Schema
     from mlops_runtime.monitoring.anomalies import RowAnomalies
 
@@ -48,8 +48,9 @@ def rows(
 ) -> None:
     """Find the rows of CURRENT that are unlike those of REFERENCE: also when each of their values is ordinary.
 
-    The distance is fitted on one half of a sample of 65,536 reference rows, and ranked among the other. One strange row
-    among n is only found when that half has more than n / rate rows. CURRENT may be of any size.
+    REFERENCE is data, a bundle, or what `mlrt monitor fit --multivariate` wrote. Of data, the distance is fitted on one
+    half of a sample of 65,536 rows, and ranked among the other; what is stored holds 2,048 rows to rank among. One
+    strange row among n is only found when these are more than n / rate. CURRENT may be of any size.
     """
     with stage_progress("monitor rows") as progress:
         wanted = columns.split(",") if columns else None
@@ -69,12 +70,16 @@ def rows(
 def _fit(
     reference: str, columns: list[str] | None, id_column: str | None, progress: Progress
 ) -> tuple[RowAnomalies, Schema]:
-    """Sample the reference; half of the sample is fitted on, the other half ranked."""
+    """Take what is stored, or sample data: half of the sample is fitted on, the other half ranked."""
+    from mlops_runtime.cli.reference import stored_reference
     from mlops_runtime.cli.streaming import watched
     from mlops_runtime.data import open_source
     from mlops_runtime.monitoring.anomalies import RowAnomalies, RowReservoir
     from mlops_runtime.monitoring.multivariate import MultivariateReference
 
+    stored = stored_reference(reference)
+    if stored is not None:
+        return _stored(stored, columns, where=reference)
     names = columns or [name for name in open_source(reference).columns if name != id_column]
     source = open_source(reference, columns=names)
     reservoir = RowReservoir(_MOST_REFERENCE_ROWS)
@@ -85,7 +90,23 @@ def _fit(
         next_step = "name a file with rows"
         raise EmptyInputError(problem(expected="reference rows", got="none", where=reference, next_step=next_step))
     half = sample.num_rows // 2
-    return RowAnomalies(MultivariateReference.fit(sample.slice(0, half)), sample.slice(half)), source.schema
+    columns_read = source.schema.columns
+    numbers = tuple(replace(one, kind="number") if one.kind == "integer" else one for one in columns_read)
+    judge = RowAnomalies(MultivariateReference.fit(sample.slice(0, half)), sample.slice(half))
+    return judge, replace(source.schema, columns=numbers)
+
+
+def _stored(stored: Reference, columns: list[str] | None, *, where: str) -> tuple[RowAnomalies, Schema]:
+    """Rank among the rows that the stored reference holds."""
+    from mlops_runtime.cli.reference import require_multivariate
+    from mlops_runtime.monitoring.anomalies import RowAnomalies
+
+    if columns is not None:
+        got, next_step = "a stored one, of all its columns", "leave --columns out, or give the data"
+        raise ConfigError(problem(expected="data as the reference", got=got, where="--columns", next_step=next_step))
+    together = require_multivariate(stored, where=where)
+    schema = stored.schema.select([column.name for column in together.encoding.columns])
+    return RowAnomalies(together, together.known_distances()), schema
 
 
 def _search(
@@ -98,9 +119,8 @@ def _search(
     from mlops_runtime.data import Column, open_source
     from mlops_runtime.monitoring.anomalies import discoveries
 
-    numbers = tuple(replace(one, kind="number") if one.kind == "integer" else one for one in schema.columns)
     names = () if id_column is None else (Column(id_column, "string"),)
-    read = replace(schema, columns=(*numbers, *names))
+    read = replace(schema, columns=(*schema.columns, *names))
     source = open_source(current, schema=read, columns=list(read.names))
     p_values, likely = [np.zeros(0)], dict[int, tuple[str, float]]()
     judged = 0

@@ -141,6 +141,23 @@ def test_a_row_that_is_strange_only_as_a_whole_is_found(
     assert alone["found"] == 0
 
 
+def test_a_stored_reference_is_enough_to_find_it(
+    told: Told, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = pa.table({"id": ["odd"], "height": [152.0], "weight": [85.0], "abroad": [0]})
+    pyarrow.csv.write_csv(people(12_000, 0).drop_columns(["id"]), tmp_path / "before.csv")
+    pyarrow.csv.write_csv(pa.concat_tables([people(60, 1), odd]), tmp_path / "now.csv")
+    before, now, stored = (str(tmp_path / name) for name in ("before.csv", "now.csv", "stored.json"))
+    told("fit", before, "--categorical", "abroad", "--multivariate", "-o", stored)
+    found = told("rows", stored, now, "--id", "id")
+    assert (found["judged"], [row["id"] for row in found["rows"]]) == (61, ["odd"])
+    assert run(["monitor", "rows", stored, now, "--columns", "height"]) == 2
+    assert "expected data as the reference, got a stored one" in capsys.readouterr().err
+    told("fit", before, "-o", stored)
+    assert run(["monitor", "rows", stored, now]) == 2
+    assert "mlrt monitor fit --multivariate" in capsys.readouterr().err
+
+
 def test_a_reservoir_holds_a_random_sample_of_bounded_size() -> None:
     reservoir = RowReservoir(100)
     assert reservoir.rows() is None

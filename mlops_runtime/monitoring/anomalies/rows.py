@@ -39,14 +39,14 @@ class RowFindings:
 class RowAnomalies:
     """Judges rows by where their distance would rank among those of reference rows.
 
-    distances: fitted on other rows than `reference`, which otherwise look closer than new ones.
+    reference: rows, or the distances of rows, on which `distances` were not fitted: those look closer than new ones.
     Raises EmptyInputError without reference rows.
     Source: Bates, Candès, Lei, Romano, Sesia, Testing for Outliers with Conformal p-values, Ann. Statistics 51 (2023).
     """
 
-    def __init__(self, distances: RowDistances, reference: pa.Table) -> None:
+    def __init__(self, distances: RowDistances, reference: pa.Table | F64) -> None:
         self._distances = distances
-        found = distances.row_distances(reference)
+        found = reference if isinstance(reference, np.ndarray) else distances.row_distances(reference)
         self._ranked = np.sort(found[np.isfinite(found)])
         if len(self._ranked) == 0:
             next_step = "pass rows that the distances were not fitted on"

@@ -120,6 +120,10 @@ class MultivariateReference:
         """
         return self.components.distances(self.encoding.encode(as_table(table)))
 
+    def known_distances(self) -> F64:
+        """Return float64[s], the distances of up to 2,048 reference rows on which they were not fitted."""
+        return self.components.distances(self.sample)
+
     def to_files(self) -> dict[str, bytes]:
         """Return the files a bundle stores; the same reference gives the same bytes."""
         document = {
