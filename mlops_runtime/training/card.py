@@ -41,7 +41,7 @@ def _values(outcome: Outcome) -> dict[str, Any]:
         "inputs": schema.names,
         "weight": config.weight,
         "class_weight": config.class_weight,
-        "notes": prepared.notes,
+        "notes": outcome.notes,
         "metrics": evaluation.metrics,
         "resamples": RESAMPLES,
         "groups": evaluation.groups,

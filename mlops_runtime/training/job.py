@@ -109,15 +109,16 @@ def train(config: TrainConfig, *, progress: Progress | None = None) -> TrainResu
     stages("baseline", 0.9)
     baseline = _baseline(prepared, score)
     estimator = fit_estimator(prepared, score, evaluation.threshold, seed=config.seed)
-    multivariate = fit_multivariate(prepared, baseline, seed=config.seed)
+    together = fit_multivariate(prepared, baseline, seed=config.seed)
+    notes = (*prepared.notes, *together.notes)
     stages("write", 0.95)
     losses = {candidate.kind: candidate.validation_loss for candidate in candidates}
     facts = training_facts(config, prepared, stages.timings_s)
-    outcome = Outcome(config, prepared, chosen, losses, evaluation, gates, facts)
+    outcome = Outcome(config, prepared, chosen, losses, evaluation, gates, facts, notes)
     contents = _contents(outcome, baseline)
-    bundle = write_bundle(config.output, replace(contents, estimator=estimator, multivariate=multivariate))
+    bundle = write_bundle(config.output, replace(contents, estimator=estimator, multivariate=together.reference))
     stages("done", 1.0)
-    return TrainResult(bundle, chosen.kind, evaluation, gates, losses, prepared.notes, stages.timings_s)
+    return TrainResult(bundle, chosen.kind, evaluation, gates, losses, notes, stages.timings_s)
 
 
 def _fit(kinds: Sequence[ModelKind], prepared: Prepared, stages: _Stages) -> list[Candidate]:

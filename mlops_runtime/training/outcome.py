@@ -18,7 +18,10 @@ __all__ = ["Outcome"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """candidates: the validation loss of each kind that was tried. facts: as they go into `lineage.json`."""
+    """candidates: the validation loss of each kind that was tried. facts: as they go into `lineage.json`.
+
+    notes: what a reader should know of the data and of what could not be fitted.
+    """
 
     config: TrainConfig
     prepared: Prepared
@@ -27,3 +30,4 @@ class Outcome:
     evaluation: Evaluation
     gates: GateReport
     facts: Mapping[str, Any]
+    notes: tuple[str, ...]

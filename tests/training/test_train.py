@@ -69,6 +69,19 @@ def test_the_program_never_sees_held_out_rows(claims: pa.Table, home: Path, tmp_
     assert "column `day` orders the rows and is no feature" in result.notes
 
 
+def test_what_a_bundle_cannot_know_of_its_inputs_together_is_noted(home: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    columns = {f"x{place}": rng.normal(size=300) for place in range(257)}
+    columns["label"] = columns["x0"] + rng.normal(size=300)
+    pa.parquet.write_table(pa.table(columns), tmp_path / "wide.parquet")
+    config = TrainConfig(data=tmp_path / "wide.parquet", target="label", output=tmp_path / "b", model="linear")
+    result = train(config)
+    (note,) = [note for note in result.notes if "together" in note]
+    assert "257 columns that take 257" in note
+    assert "does not know its inputs together" in result.bundle.read("card.md").decode()
+    assert result.bundle.multivariate is None
+
+
 def test_the_baseline_knows_the_inputs_and_the_scores(claims_csv: Path, home: Path, tmp_path: Path) -> None:
     bundle = train(config_for(claims_csv, tmp_path / "b")).bundle
     assert bundle.baseline.names == (*bundle.schema.names, "score:no", "score:yes")
