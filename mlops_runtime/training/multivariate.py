@@ -23,7 +23,7 @@ class Together:
 
 
 def fit_multivariate(prepared: Prepared, baseline: Baseline, *, seed: int) -> Together:
-    """Fit on at most 32,768 of the training rows, drawn at random: 0.4 to 1 CPU-seconds, 0.8 to 2.4 MB.
+    """Fit on at most 16,384 of the training rows, drawn at random: 0.4 to 1 CPU-seconds, 0.8 to 2.4 MB.
 
     Inputs that the baseline counts as categories are categories here. There is no reference where there is nothing but
     times, or too many inputs (256 numbers, or some thirty columns of categories).

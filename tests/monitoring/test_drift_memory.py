@@ -26,7 +26,8 @@ import re
 from pathlib import Path
 import numpy as np
 import pyarrow as pa
-from mlops_runtime.monitoring import Baseline, Monitor
+from mlops_runtime.monitoring import Baseline, DriftDetector
+from mlops_runtime.monitoring.multivariate import MultivariateReference
 
 def peak_kib():
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
@@ -38,11 +39,15 @@ def table(rows, seed):
     names = pa.array([f"category {n:02}" for n in range(50)])
     return pa.table(numbers | {f"c{n}": names.take(pa.array(rng.integers(0, 50, rows))) for n in range(20)})
 
-baseline, current = Baseline.fit(table(20_000, 1)), table(200_000, 2)
+before, current = table(20_000, 1), table(200_000, 2)
+together = MultivariateReference.fit(before) if MULTIVARIATE else None
+detector = DriftDetector.of(Baseline.fit(before), multivariate=together)
 Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-before = peak_kib()
-assert len(Monitor(baseline).update(current).report().columns) == 70
-print(peak_kib() - before)
+start = peak_kib()
+report = detector.update(current).report()
+assert len(report.columns) == 70
+assert (report.multivariate is not None) == MULTIVARIATE
+print(peak_kib() - start)
 """
 
 
@@ -71,6 +76,8 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="needs Linux's /proc/self/clear_refs")
-def test_a_report_of_a_table_in_memory_takes_less_than_32_mb_more() -> None:
-    done = subprocess.run([sys.executable, "-c", _BEYOND_INPUT], capture_output=True, text=True, check=True)
+@pytest.mark.parametrize("multivariate", [False, True])
+def test_a_report_of_a_table_in_memory_takes_less_than_32_mb_more(multivariate: bool) -> None:
+    script = f"MULTIVARIATE = {multivariate}\n{_BEYOND_INPUT}"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 32_000

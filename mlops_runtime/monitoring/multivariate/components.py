@@ -24,7 +24,7 @@ F64 = NDArray[np.float64]
 I16 = NDArray[np.int16]
 I64 = NDArray[np.int64]
 
-BLOCK_ROWS = 8192
+BLOCK_ROWS = 2048
 _AXIS_UNIT = 1 << 14
 _PAIRED = 12
 _KEPT = 64

@@ -42,9 +42,11 @@ def domain_auc(reference: F64, current: F64, rng: np.random.Generator) -> Domain
     Sources: Lopez-Paz and Oquab, Revisiting Classifier Two-Sample Tests (2017); DeLong et al., Biometrics 44 (1988);
     Nadeau and Bengio, Inference for the Generalization Error (2003).
     """
-    x = np.concatenate([reference, current])
     y = np.concatenate([np.zeros(len(reference)), np.ones(len(current))])
     folds = np.concatenate([_folds(len(reference), rng), _folds(len(current), rng)])
+    x = np.ones((len(y), reference.shape[1] + 1))  # the last column is the intercept's
+    np.concatenate([reference, current], out=x[:, :-1])
+    del reference, current  # in x by now, and as large
     areas, variances, null_variances = [], [], []
     for fold in range(_FOLDS):
         held = folds == fold
@@ -65,32 +67,34 @@ def _folds(count: int, rng: np.random.Generator) -> NDArray[np.int64]:
 
 
 def _fit_and_score(x: F64, y: F64, unseen: F64) -> F64:
-    """Standardise by the seen rows, fit, and return the linear scores of the unseen ones."""
+    """Standardise by the seen rows, in place, fit, and return the linear scores of the unseen ones."""
     mean, deviation = x.mean(axis=0), x.std(axis=0)
     scale = np.where(deviation > 1e-9, deviation, np.inf)  # a constant column says nothing
-    scores: F64 = (unseen - mean) / scale @ _logistic((x - mean) / scale, y)
+    mean[-1], scale[-1] = 0.0, 1.0
+    x -= mean
+    x /= scale
+    scores: F64 = (unseen - mean) / scale @ _logistic(x, y)
     return scores
 
 
 def _logistic(x: F64, y: F64) -> F64:
     """Return float64[p], the weights of ridge-penalised logistic regression, by damped Newton steps.
 
-    The penalty, one per weight's share of the rows, keeps separable rows from growing the weights without end. The
-    intercept is left out of the answer: it moves every score alike. Source: Hastie et al., Elements (2009), 4.4.1.
+    x: the last column is of ones, and its weight all but free. The penalty, one per weight's share of the rows, keeps
+    separable rows from growing the weights without end. Source: Hastie et al., Elements (2009), 4.4.1.
     """
-    design = np.concatenate([x, np.ones((len(x), 1))], axis=1)
-    penalty = np.full(design.shape[1], float(x.shape[1]))
+    penalty = np.full(x.shape[1], x.shape[1] - 1.0)
     penalty[-1] = 1e-6
-    weights = np.zeros(design.shape[1])
+    weights = np.zeros(x.shape[1])
     for _ in range(_STEPS):
-        chance = 1.0 / (1.0 + np.exp(-np.clip(design @ weights, -30.0, 30.0)))
-        gradient = design.T @ (y - chance) - penalty * weights
-        curvature = gram(design, chance * (1.0 - chance)) + np.diag(penalty)
+        chance = 1.0 / (1.0 + np.exp(-np.clip(x @ weights, -30.0, 30.0)))
+        gradient = x.T @ (y - chance) - penalty * weights
+        curvature = gram(x, chance * (1.0 - chance)) + np.diag(penalty)
         step = np.linalg.solve(curvature, gradient)
         weights += step * min(1.0, _LONGEST_STEP / max(float(np.abs(step).max()), 1e-300))
         if float(np.abs(step).max()) < 1e-4:
             break
-    return weights[:-1]
+    return weights
 
 
 def _area(reference: F64, current: F64) -> tuple[float, float]:

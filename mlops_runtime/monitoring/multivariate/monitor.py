@@ -9,10 +9,12 @@ from mlops_runtime.monitoring.multivariate.encoded_rows import RowEncoder
 from mlops_runtime.monitoring.multivariate.reference import MultivariateReference
 from mlops_runtime.monitoring.multivariate.report import MultivariateReport
 from mlops_runtime.monitoring.multivariate.state import MultivariateState
+from mlops_runtime.monitoring.state.table import as_table
 
 __all__ = ["MultivariateMonitor"]
 
 _SAMPLE_ROWS = 2048
+_BLOCK_ROWS = 8192  # encoded at a time, lest memory grow with the batch
 
 
 class MultivariateMonitor:
@@ -42,8 +44,12 @@ class MultivariateMonitor:
         first_row: its place in the stream, when batches do not come in order; behind the last one unless given. Raises
         SchemaError, before anything is counted, for a column that is missing or of another kind.
         """
-        encoded = self._encoder.encode(table, first_row=first_row)
-        self._state = encoded.add_to(self._state, 0, len(encoded.rows))
+        batch, state = as_table(table), self._state
+        start = self._encoder.next_row if first_row is None else first_row
+        for begin in range(0, max(1, batch.num_rows), _BLOCK_ROWS):
+            encoded = self._encoder.encode(batch.slice(begin, _BLOCK_ROWS), first_row=start + begin)
+            state = encoded.add_to(state, 0, len(encoded.rows))
+        self._state = state
         return self
 
     def merge(self, other: MultivariateMonitor) -> Self:

@@ -17,6 +17,7 @@ F64 = NDArray[np.float64]
 
 _MOST = 1 << 18  # multiplications: up to which OpenBLAS uses one thread
 _TILE = 64
+_CHUNK_ROWS = 512
 
 
 def product(rows: F64, matrix: F64) -> F64:
@@ -43,13 +44,23 @@ def gram(rows: F64, weight: F64) -> F64:
     n, p = rows.shape
     width = min(p, _TILE)
     height = _MOST // width**2 // 2
+    found = np.zeros((p, p))
+    chunk = -(-_CHUNK_ROWS // height) * height
+    for start in range(0, n, chunk):
+        some = rows[start : start + chunk]
+        _add_gram(found, some, some * weight[start : start + chunk, None], width, height)
+    return found
+
+
+def _add_gram(found: F64, rows: F64, weighted: F64, width: int, height: int) -> None:
+    """Add rows.T @ weighted, which is symmetric, tile by tile."""
+    n, p = rows.shape
     whole = n - n % height
-    weighted = rows * weight[:, None]
     left, right = (side[:whole].reshape(-1, height, p) for side in (rows, weighted))
-    found = np.empty((p, p))
     for first, second in itertools.combinations_with_replacement(range(0, p, width), 2):
         one, other = slice(first, first + width), slice(second, second + width)
         tile = np.matmul(left[:, :, one].transpose(0, 2, 1), right[:, :, other]).sum(axis=0)
         tile += rows[whole:, one].T @ weighted[whole:, other]
-        found[one, other], found[other, one] = tile, tile.T
-    return found
+        found[one, other] += tile
+        if first < second:
+            found[other, one] += tile.T

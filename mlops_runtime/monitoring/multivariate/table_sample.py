@@ -11,14 +11,14 @@ from mlops_runtime.monitoring.multivariate.encoding import plain_texts
 
 __all__ = ["MOST_ROWS", "TableSample"]
 
-MOST_ROWS = 32_768
+MOST_ROWS = 16_384
 
 
 class TableSample:
     """The rows with the smallest keys, which a row's place in the stream decides: the same however batches are cut.
 
-    capacity: rows to keep; twice as many are held at most. Source: Cohen and Kaplan, Summarizing data using bottom-k
-    sketches (2007).
+    capacity: rows to keep; half as many more are held at most.
+    Source: Cohen and Kaplan, Summarizing data using bottom-k sketches (2007).
 
     >>> sample = TableSample(2, seed=0)
     >>> for start in (0, 50):
@@ -42,7 +42,7 @@ class TableSample:
             return
         self._parts.append((keys[chosen], plain_texts(table.take(chosen) if len(chosen) < len(keys) else table)))
         self._held += len(chosen)
-        if self._held >= 2 * self._capacity:
+        if 2 * self._held >= 3 * self._capacity:
             self._shrink()
 
     def table(self) -> pa.Table:
@@ -55,7 +55,9 @@ class TableSample:
     def _shrink(self) -> None:
         keys = np.concatenate([keys for keys, _ in self._parts])
         order = np.argsort(keys, kind="stable")[: self._capacity]
-        rows = pa.concat_tables(table for _, table in self._parts).take(order)
+        whole = pa.concat_tables(table for _, table in self._parts)
+        columns = [column.combine_chunks().take(pa.array(order)) for column in whole.columns]  # a copy of one at a time
+        rows = pa.Table.from_arrays(columns, schema=whole.schema)
         self._parts, self._held = [(keys[order], rows)], len(order)
         if self._held == self._capacity:
             self._limit = keys[order[-1]]
