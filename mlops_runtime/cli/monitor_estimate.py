@@ -53,8 +53,7 @@ def estimate(
     """Estimate how good the model of BUNDLE is on the rows of FILES, before anybody knows what came true.
 
     `mlrt train` fits the estimator on rows that the model did not learn from, and puts it into the bundle. The inputs
-    may have drifted since; what they imply must not have. With --store what a server counted is enough, unless the
-    model has three or more classes.
+    may have drifted since; what they imply must not have. With --store what a server counted is enough.
     """
     from mlops_runtime.cli.bundles import open_bundle
 
@@ -86,16 +85,12 @@ def _of_windows(
     from mlops_runtime.monitoring.windows import WindowStore
 
     classes, by_scores = bundle.manifest.classes, isinstance(estimator, ConfidenceEstimator)
-    if len(classes) > 2:
-        expected, got = "a model of two classes or of a number", f"one of {len(classes)} classes"
-        raise ConfigError(problem(expected=expected, got=got, where="--store", next_step="give the files of the rows"))
-    windows = WindowStore(folder).windows(key=labels)
-    digest, column = bundle.baseline.digest, f"score:{classes[1]}" if classes else "score"
+    windows, digest = WindowStore(folder).windows(key=labels), bundle.baseline.digest
     points = [
         measured.point(window.span, {**window.key, "estimated": "confidence" if by_scores else "losses"})
         for window in windows
         if window.baseline == digest
-        for measured in estimate_counts(estimator, window.summaries, column)
+        for measured in estimate_counts(estimator, window.summaries, classes)
     ]
     others = sum(window.baseline != digest for window in windows)
     return points, [f"{others:,} windows are of other bundles: left out"] if others else []

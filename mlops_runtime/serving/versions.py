@@ -81,12 +81,12 @@ class ServedVersion:
         return {"model": self.name, "version": self.version, "rows": dataset.n_current, "drifted": dataset.drifted}
 
     def estimates(self, report: DriftReport) -> list[Measured]:
-        """Estimate what the labels of a report's rows will say; nothing of three or more classes."""
-        estimator, classes = self.model.bundle.estimator, self.model.classes
+        """Estimate what the labels of a report's rows will say."""
+        estimator = self.model.bundle.estimator
         if estimator is None:
             return []
         summaries = {column.name: column.current for column in report.columns}
-        return estimate_counts(estimator, summaries, f"score:{classes[1]}" if classes else "score")
+        return estimate_counts(estimator, summaries, self.model.classes)
 
     def metadata(self, versions: list[str]) -> dict[str, Any]:
         """Return the Open Inference Protocol's model metadata; `versions` are all that are served under this name."""

@@ -16,6 +16,7 @@ import pyarrow as pa
 from mlops_runtime.core.clock import now
 from mlops_runtime.core.settings import settings
 from mlops_runtime.monitoring import Baseline, DriftReport
+from mlops_runtime.monitoring.performance.score_columns import score_columns
 from mlops_runtime.monitoring.windows import RunningTotal, Tumbling, Window, WindowedMonitor
 from mlops_runtime.registry import Scores
 
@@ -34,7 +35,7 @@ class DriftWatch:
     def __init__(self, baseline: Baseline, classes: tuple[str, ...], labels: Mapping[str, str]) -> None:
         self.baseline = baseline
         self._names = set(baseline.names)
-        self._score_names = [f"score:{name}" for name in classes] or ["score"]
+        self._classes = classes
         length = Tumbling(dt.timedelta(minutes=settings().window_minutes))
         self._windows = WindowedMonitor(baseline, length, labels=labels)
         self._total = RunningTotal(baseline)
@@ -48,9 +49,9 @@ class DriftWatch:
     def add(self, inputs: pa.Table, scores: Scores) -> None:
         """Count the rows of one request: its cleaned inputs, and the scores they were given."""
         watched = inputs.select([name for name in inputs.column_names if name in self._names])
-        for position, name in enumerate(self._score_names):
+        for name, column in score_columns(self._classes, scores.probability).items():
             if name in self._names:
-                watched = watched.append_column(name, pa.array(scores.probability[:, position]))
+                watched = watched.append_column(name, column)
         with self._appending:
             self._pending.append(watched)
             self._pending_rows += watched.num_rows

@@ -15,6 +15,7 @@ from mlops_runtime.core.clock import monotonic_s
 from mlops_runtime.features import FeatureProgram
 from mlops_runtime.monitoring import Baseline
 from mlops_runtime.monitoring.performance.metrics import Interval, choose_threshold, read_groups
+from mlops_runtime.monitoring.performance.score_columns import score_columns
 from mlops_runtime.registry import Bundle, BundleContents, Scorer, write_bundle
 from mlops_runtime.training.candidates import Candidate, fit_candidate
 from mlops_runtime.training.card import write_card
@@ -152,8 +153,7 @@ def _baseline(prepared: Prepared, score: NDArray[np.float32]) -> Baseline:
     """
     inputs = prepared.table.select(list(prepared.program.schema.names)).take(pa.array(prepared.split.train))
     held_out = score[np.concatenate([prepared.split.validation, prepared.split.test])]
-    names = _score_names(prepared.target.classes)
-    scores = pa.table({name: pa.array(held_out[:, at]) for at, name in enumerate(names)})
+    scores = pa.table(score_columns(prepared.target.classes, held_out))
     of_inputs = Baseline.fit(inputs, categorical=_integer_keys(prepared.program))
     of_scores = Baseline.fit(scores)
     return Baseline({**of_inputs.columns, **of_scores.columns}, of_inputs.skipped)
@@ -164,10 +164,6 @@ def _integer_keys(program: FeatureProgram) -> list[str]:
     values = {reading.column for reading in readings if reading.how != "code"}
     keys = {reading.column for reading in readings} - values
     return [column.name for column in program.schema.columns if column.kind == "integer" and column.name in keys]
-
-
-def _score_names(classes: Sequence[str]) -> list[str]:
-    return [f"score:{name}" for name in classes] or ["score"]
 
 
 def _contents(outcome: Outcome, baseline: Baseline) -> BundleContents:

@@ -17,25 +17,28 @@ import pytest
 from mlops_runtime.cli.main import run
 from mlops_runtime.core.errors import ShapeError
 from mlops_runtime.monitoring.performance.estimate import ConfidenceEstimator, LossEstimator, estimate_counts
+from mlops_runtime.monitoring.performance.score_columns import score_columns
 from mlops_runtime.monitoring.windows import Tumbling, WindowedMonitor, WindowStore
 from mlops_runtime.registry import Bundle, Model
 from mlops_runtime.training import TrainConfig, train
 
 START = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 
+TARGETS = ("fraud", "cost", "grade")
 Told = Callable[..., dict[str, Any]]
 
 
 def claims(rows: int, seed: int, shift: float = 0.0) -> pa.Table:
-    """Claims of four days, some of them fraud, and what they cost."""
+    """Claims of four days, some of them fraud, what they cost, and their grade."""
     generator = np.random.default_rng(seed)
     amount = generator.normal(shift, 1.0, rows)
     city = generator.choice(["Dubai", "Ajman"], rows)
     fraud = generator.random(rows) < 1 / (1 + np.exp(-1.5 * amount - (city == "Ajman")))
     cost = 10 * amount + generator.normal(0, np.where(city == "Ajman", 4.0, 1.0))
     filed = [START + dt.timedelta(minutes=at * 4 * 1440 / rows) for at in range(rows)]
+    grade = np.where(fraud, "high", np.where(generator.random(rows) < 1 / (1 + np.exp(amount)), "low", "middle"))
     table = {"filed": filed, "amount": amount, "city": city, "fraud": np.where(fraud, "yes", "no"), "cost": cost}
-    return pa.table(table)
+    return pa.table(table | {"grade": grade})
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +46,12 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bundle]:
     folder = tmp_path_factory.mktemp("bundles")
     pyarrow.csv.write_csv(claims(3_000, 0), folder / "train.csv")
     made = {}
-    for target, other in (("fraud", "cost"), ("cost", "fraud")):
+    for target in TARGETS:
         config = TrainConfig(
             data=folder / "train.csv",
             target=target,
             output=folder / target,
-            exclude=(other, "filed"),
+            exclude=(*(other for other in TARGETS if other != target), "filed"),
             model="linear",
         )
         made[target] = train(config).bundle
@@ -73,7 +76,7 @@ def of(points: list[dict[str, Any]], metric: str) -> list[dict[str, Any]]:
 
 def test_each_window_of_a_file_is_estimated(bundles: dict[str, Bundle], told: Told, tmp_path: Path) -> None:
     rows = claims(4_000, 1, shift=1.0)
-    pyarrow.csv.write_csv(rows.drop_columns(["fraud", "cost"]), tmp_path / "new.csv")
+    pyarrow.csv.write_csv(rows.drop_columns(list(TARGETS)), tmp_path / "new.csv")
     found = told(str(bundles["fraud"].path), str(tmp_path / "new.csv"), "--time", "filed", "--label", "model=fraud@1")
     accuracy = of(found["points"], "accuracy")
     assert [point["span"]["start"][:10] for point in accuracy] == [f"2026-03-0{day}" for day in (1, 2, 3, 4)]
@@ -97,16 +100,15 @@ def test_errors_of_a_number_are_estimated_too(bundles: dict[str, Bundle], told: 
     assert found["Ajman"]["labels"] == {"estimated": "losses"}
 
 
-@pytest.mark.parametrize(("target", "metrics"), [("fraud", 6), ("cost", 2)])
+@pytest.mark.parametrize(("target", "metrics"), [("fraud", 6), ("cost", 2), ("grade", 4)])
 def test_the_counts_of_served_windows_are_enough(
     target: str, metrics: int, bundles: dict[str, Bundle], told: Told, tmp_path: Path
 ) -> None:
     bundle, rows = bundles[target], with_gaps(claims(4_000, 3, shift=0.5))
     scores = Model.load(bundle).score(rows).probability
-    names = ["score:no", "score:yes"] if target == "fraud" else ["score"]
     named = rows
-    for at, name in enumerate(names):
-        named = named.append_column(name, pa.array(scores[:, at]))
+    for name, column in score_columns(bundle.manifest.classes, scores).items():
+        named = named.append_column(name, column)
     monitor = WindowedMonitor(bundle.baseline, Tumbling(dt.timedelta(days=1)), labels={"model": target})
     with WindowStore(tmp_path / "windows") as store:
         store.append(monitor.update(named, time="filed") + monitor.close(), bundle.baseline)
@@ -141,10 +143,10 @@ def test_windows_of_another_bundle_are_left_out(bundles: dict[str, Bundle], told
 def test_a_column_without_scores_has_no_estimate(bundles: dict[str, Bundle]) -> None:
     estimator = bundles["fraud"].estimator
     assert isinstance(estimator, ConfidenceEstimator)
-    assert estimate_counts(estimator, bundles["fraud"].baseline.columns, "city") == []
+    assert estimate_counts(estimator, bundles["cost"].baseline.columns, ("no", "yes")) == []
     losses = bundles["cost"].estimator
     assert isinstance(losses, LossEstimator)
-    assert estimate_counts(losses, {}, "score") == []
+    assert estimate_counts(losses, {}, ()) == []
     with pytest.raises(ShapeError):
         estimator.estimate(np.zeros((3, 4)))
 

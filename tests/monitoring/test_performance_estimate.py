@@ -23,8 +23,10 @@ from mlops_runtime.monitoring.performance.estimate import (
 from mlops_runtime.monitoring.performance.estimate.expected import expected_binary, expected_multiclass
 from mlops_runtime.monitoring.performance.measure import measure_rows
 from mlops_runtime.monitoring.performance.measured import Measured
+from mlops_runtime.monitoring.performance.score_columns import score_columns
 from mlops_runtime.monitoring.performance.scoring import ScoredRows, Scoring
 from mlops_runtime.monitoring.points import Span
+from mlops_runtime.monitoring.state.summary import ColumnSummary
 
 
 def overconfident(n: int, generator: np.random.Generator, *, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -110,6 +112,51 @@ def test_the_metrics_of_several_classes_lie_within_the_estimates(soak_factor: in
         for each in estimator.estimate(scores):
             hits[each.metric] += each.low <= truth[each.metric].value <= each.high
     assert min(hits.values()) / draws >= 0.85
+
+
+def counted_classes(scores: np.ndarray, baseline: Baseline) -> dict[str, ColumnSummary]:
+    return Monitor(baseline).update(pa.table(score_columns(("a", "b", "c"), scores))).summaries()
+
+
+def test_counts_of_several_classes_are_as_good_as_their_rows(soak_factor: int) -> None:
+    hits, draws = dict.fromkeys(("auc", "log_loss", "accuracy", "macro_f1"), 0), 20 * soak_factor
+    for seed in range(draws):
+        generator = np.random.default_rng(seed)
+        known, outcome = three_classes(4_000, generator)
+        estimator = ConfidenceEstimator.fit(known, outcome, method="beta")
+        baseline = Baseline.fit(pa.table(score_columns(("a", "b", "c"), known)))
+        scores, outcome = three_classes(1_000, generator, shift=0.5)
+        truth = named(measure_rows(ScoredRows(scores, outcome), Scoring("multiclass", ("a", "b", "c"))))
+        by_rows = named(estimator.estimate(scores))
+        for each in estimate_counts(estimator, counted_classes(scores, baseline), ("a", "b", "c")):
+            hits[each.metric] += each.low <= truth[each.metric].value <= each.high
+            assert each.n == 1_000
+            assert each.value == pytest.approx(by_rows[each.metric].value, abs=0.02)
+    assert min(hits.values()) / draws >= 0.85
+
+
+def test_without_the_rows_called_so_two_metrics_of_several_classes_are_known() -> None:
+    scores, outcome = three_classes(2_000, np.random.default_rng(1))
+    estimator = ConfidenceEstimator.fit(scores, outcome)
+    summaries = counted_classes(scores, Baseline.fit(pa.table(score_columns(("a", "b", "c"), scores))))
+    alone = {name: one for name, one in summaries.items() if name.startswith("score:")}
+    found = estimate_counts(estimator, alone, ("a", "b", "c"))
+    assert found == estimate_counts(estimator, summaries, ("a", "b", "c"))[:2]
+    assert [each.metric for each in found] == ["auc", "log_loss"]
+    del alone["score:b"]
+    assert estimate_counts(estimator, alone, ("a", "b", "c")) == []
+
+
+def test_a_class_that_no_row_was_called_has_no_part_in_the_estimate() -> None:
+    scores, outcome = three_classes(2_000, np.random.default_rng(1))
+    estimator = ConfidenceEstimator.fit(scores, outcome)
+    baseline = Baseline.fit(pa.table(score_columns(("a", "b", "c"), scores)))
+    sure = scores[scores.argmax(axis=1) != 1]
+    found = named(estimate_counts(estimator, counted_classes(sure, baseline), ("a", "b", "c")))
+    by_rows = named(estimator.estimate(sure))
+    assert found["accuracy"].value == pytest.approx(by_rows["accuracy"].value, abs=0.02)
+    assert found["macro_f1"].value == pytest.approx(by_rows["macro_f1"].value, abs=0.02)
+    assert estimate_counts(estimator, counted_classes(scores[:0], baseline), ("a", "b", "c")) == []
 
 
 def test_scores_of_other_classes_are_refused() -> None:
@@ -252,14 +299,14 @@ def test_counted_columns_give_what_their_rows_give() -> None:
     x = now["x"].to_numpy().copy()
     x[:30] = [np.inf] * 10 + [-np.inf] * 20
     now = now.set_column(0, "x", pa.array(x))
-    counted = named(estimate_counts(estimator, Monitor(baseline).update(now).summaries(), "score"))
+    counted = named(estimate_counts(estimator, Monitor(baseline).update(now).summaries(), ()))
     for each in estimator.estimate(now):
         assert counted[each.metric].n == 1_000
         assert counted[each.metric].value == pytest.approx(each.value, rel=2e-3)
         assert counted[each.metric].low == pytest.approx(each.low, rel=5e-3)
     names = pa.table({"x": inputs["city"], "city": inputs["city"], "prediction": inputs["prediction"]})
-    assert estimate_counts(estimator, Baseline.fit(names).columns, "score") == []
-    assert estimate_counts(estimator, Monitor(baseline).update(now.drop_columns(["x"])).summaries(), "score") == []
+    assert estimate_counts(estimator, Baseline.fit(names).columns, ()) == []
+    assert estimate_counts(estimator, Monitor(baseline).update(now.drop_columns(["x"])).summaries(), ()) == []
 
 
 def test_columns_that_were_not_fitted_on_are_refused() -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlops_runtime.monitoring.monitor import Monitor
+from mlops_runtime.monitoring.performance.score_columns import score_names
 from mlops_runtime.monitoring.performance.scoring import ScoredRows, Scoring
 from mlops_runtime.monitoring.points import Point, Span
 from mlops_runtime.monitoring.report.drift import DriftReport, build_report
@@ -56,7 +57,7 @@ class ScoreReference:
 
     def _scores(self, rows: ScoredRows) -> pa.Table:
         several = self._scoring.task == "multiclass"
-        names = [f"score:{name}" for name in self._scoring.classes] if several else ["score"]
+        names = score_names(self._scoring.classes if several else ())
         return pa.table({name: rows.scores[:, at] for at, name in enumerate(names)})
 
     def _labels(self, rows: ScoredRows) -> pa.Table:

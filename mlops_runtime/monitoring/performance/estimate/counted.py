@@ -6,15 +6,17 @@ are taken for the wrong side of it; errors are fitted linearly between knots tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlops_runtime.monitoring.performance.estimate.confidence import ConfidenceEstimator
+from mlops_runtime.monitoring.performance.estimate.counted_classes import CountedScores, estimate_classes
 from mlops_runtime.monitoring.performance.estimate.design import Design
 from mlops_runtime.monitoring.performance.estimate.document import Estimator
 from mlops_runtime.monitoring.performance.measured import Measured
+from mlops_runtime.monitoring.performance.score_columns import called_name, score_names
 from mlops_runtime.monitoring.state.summary import CategoricalSummary, ColumnSummary, NumericSummary
 
 __all__ = ["estimate_counts"]
@@ -23,19 +25,34 @@ F64 = NDArray[np.float64]
 _Summaries = Mapping[str, ColumnSummary]
 
 
-def estimate_counts(estimator: Estimator, summaries: _Summaries, score: str) -> list[Measured]:
+def estimate_counts(estimator: Estimator, summaries: _Summaries, classes: Sequence[str]) -> list[Measured]:
     """Estimate the metrics of the rows that were counted.
 
-    score: the column of the positive class's scores. Nothing comes of no rows, of three or more classes, whose scores
-    would have to be known together, or where a column that the estimator reads was not counted, or counted otherwise.
+    classes: of the model, none of a number: `score_columns` says which columns hold their scores. Of three or more,
+    accuracy and macro F1 need the columns of rows called so, which older bundles do not count. Nothing comes of no
+    rows, or where a column that the estimator reads was not counted, or counted otherwise.
     """
     if not isinstance(estimator, ConfidenceEstimator):
         sums, rows = _sums(estimator.design, summaries)
         return estimator.estimate_sums(sums, rows) if rows else []
-    summary = summaries.get(score)
-    if estimator.classes > 2 or not isinstance(summary, NumericSummary) or summary.finite == 0:
+    scores = [_counted(summaries.get(name)) for name in score_names(classes)]
+    if estimator.classes != len(classes) or any(one is None for one in scores):
         return []
-    return estimator.estimate(np.clip(_middles(summary), 0.0, 1.0), weight=summary.counts.astype(np.float64))
+    known = [one for one in scores if one is not None]
+    if len(classes) == 2:
+        return estimator.estimate(known[1].scores, weight=known[1].rows)
+    called = [_counted(summaries.get(called_name(name))) for name in classes]
+    counted = [one for one in called if one is not None]
+    return estimate_classes(estimator, known, counted if len(counted) == len(classes) else ())
+
+
+def _counted(summary: ColumnSummary | None) -> CountedScores | None:
+    if not isinstance(summary, NumericSummary):
+        return None
+    rows = summary.counts.astype(np.float64)
+    if summary.finite == 0:
+        return CountedScores(np.zeros(len(rows)), rows)
+    return CountedScores(np.clip(_middles(summary), 0.0, 1.0), rows)
 
 
 def _middles(summary: NumericSummary) -> F64:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mlops_runtime.monitoring.performance.metrics import PROBABILITY_FLOOR, ratio
 
-__all__ = ["Expected", "expected_binary", "expected_confusion", "expected_multiclass"]
+__all__ = ["Expected", "expected_area", "expected_binary", "expected_confusion", "expected_multiclass"]
 
 F64 = NDArray[np.float64]
 
@@ -35,7 +35,8 @@ def expected_binary(score: F64, chance: F64, weight: F64, threshold: float) -> I
     outcomes it is 0 or 1. A row is called positive when its score is at least the threshold.
     """
     rows, positives = float(weight.sum()), _sum(weight, chance)
-    yield Expected("auc", *_area(score, chance, weight))
+    area, slope = expected_area(score, chance, weight)
+    yield Expected("auc", area, slope[:, None])
     inside = np.clip(score, PROBABILITY_FLOOR, 1.0 - PROBABILITY_FLOOR)
     if_false, if_true = np.log1p(-inside), np.log(inside)
     yield _linear("log_loss", -if_false, if_false - if_true, chance, weight)
@@ -51,11 +52,11 @@ def expected_binary(score: F64, chance: F64, weight: F64, threshold: float) -> I
 def expected_multiclass(scores: F64, chances: F64, weight: F64) -> Iterator[Expected]:
     """Yield AUC (one against the rest, mean), log loss, accuracy and macro F1. scores, chances: float64[n, classes]."""
     classes = scores.shape[1]
-    areas = [_area(scores[:, k], chances[:, k], weight) for k in range(classes)]
+    areas = [expected_area(scores[:, k], chances[:, k], weight) for k in range(classes)]
     defined = [k for k in range(classes) if np.isfinite(areas[k][0])]
-    slopes = [areas[k][1] if k in defined else np.zeros((len(weight), 1)) for k in range(classes)]
+    slopes = [areas[k][1] if k in defined else np.zeros(len(weight)) for k in range(classes)]
     mean = ratio(sum(areas[k][0] for k in defined), len(defined))
-    yield Expected("auc", mean, np.concatenate(slopes, axis=1) / max(1, len(defined)))
+    yield Expected("auc", mean, np.stack(slopes, axis=1) / max(1, len(defined)))
     yield _choice("log_loss", -np.log(np.clip(scores, PROBABILITY_FLOOR, 1.0)), chances, weight)
     chosen = np.eye(classes)[scores.argmax(axis=1)]
     yield _choice("accuracy", chosen, chances, weight)
@@ -87,8 +88,8 @@ def _choice(metric: str, of_class: F64, chances: F64, weight: F64) -> Expected:
     return Expected(metric, _sum(weight, (of_class * chances).sum(axis=1)) / rows, of_class / rows)
 
 
-def _area(score: F64, chance: F64, weight: F64) -> tuple[float, F64]:
-    """Return the expected pairs in order over the expected pairs, and the gradient of that ratio.
+def expected_area(score: F64, chance: F64, weight: F64) -> tuple[float, F64]:
+    """Return the expected pairs in order over the expected pairs, NaN where there is none, and that ratio's gradient.
 
     Over pairs of different rows, one true and one false, with b_i rows below row i (ties half) of n: in order
     U = Σ p_i b_i - V, in all D = (n - 1) Σ p_i - 2V, with V = ((Σ p_i)² - Σ p_i²) / 2 pairs of which both come true.
@@ -100,7 +101,7 @@ def _area(score: F64, chance: F64, weight: F64) -> tuple[float, F64]:
     in_order, pairs = _sum(weight * chance, below) - both, (rows - 1.0) * positives - 2 * both
     value = ratio(in_order, pairs)
     slope = below - others - value * (rows - 1.0 - 2 * others)
-    return value, (slope / pairs if pairs else slope)[:, None]
+    return value, slope / pairs if pairs else slope
 
 
 def _rows_below(score: F64, weight: F64) -> F64:
