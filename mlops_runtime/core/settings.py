@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     window_minutes: float = Field(default=5.0, gt=0.001, le=1440, description="how long a server's drift windows are")
     window_write_s: float = Field(default=60.0, ge=0.1, le=86_400, description="what of a window a killed server loses")
     windows_gib: float = Field(default=0.25, gt=0, description="what the drift windows of servers may take on disk")
+    windows_multivariate: bool = Field(default=False, description="whether servers count all inputs together, too")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
     log_format: Literal["text", "json"] = "text"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from mlops_runtime.core.settings import settings
 from mlops_runtime.data import conform
 from mlops_runtime.features.online import OnlineStore
 from mlops_runtime.monitoring import DriftReport
@@ -47,7 +48,8 @@ class ServedVersion:
         not fit it.
         """
         model = Model.load(bundle)
-        watch = DriftWatch(bundle.baseline, model.classes, {"model": name, "version": version})
+        together = bundle.multivariate if settings().windows_multivariate else None
+        watch = DriftWatch(bundle.baseline, model.classes, {"model": name, "version": version}, together)
         online = OnlineInputs(stores, model.schema)
         served = cls(name, version, model, _signature(bundle.manifest), online, watch)
         request = parse_request(json.dumps(example_request(bundle)).encode(), None, RequestLimits())

@@ -8,6 +8,7 @@ counted twice: a row goes to the window of the moment, and the report since the 
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 import threading
 from collections.abc import Mapping
 
@@ -16,6 +17,7 @@ import pyarrow as pa
 from mlops_runtime.core.clock import now
 from mlops_runtime.core.settings import settings
 from mlops_runtime.monitoring import Baseline, DriftReport
+from mlops_runtime.monitoring.multivariate import MultivariateReference, RowEncoder
 from mlops_runtime.monitoring.performance.score_columns import score_columns
 from mlops_runtime.monitoring.windows import RunningTotal, Tumbling, Window, WindowedMonitor
 from mlops_runtime.registry import Scores
@@ -23,6 +25,7 @@ from mlops_runtime.registry import Scores
 __all__ = ["DriftWatch"]
 
 _PENDING_ROWS = 65_536
+_STREAM_BITS = 64  # servers' rows are sampled apart
 
 
 class DriftWatch:
@@ -30,14 +33,22 @@ class DriftWatch:
 
     labels: what the keys of its windows hold, for example the model's name and version. Windows are of
     `settings().window_minutes`; a row belongs to the one in which it is counted, a fraction of a second after it came.
+    multivariate: to count all inputs together in windows, too, which costs more than all the columns one by one.
     """
 
-    def __init__(self, baseline: Baseline, classes: tuple[str, ...], labels: Mapping[str, str]) -> None:
-        self.baseline = baseline
+    def __init__(
+        self,
+        baseline: Baseline,
+        classes: tuple[str, ...],
+        labels: Mapping[str, str],
+        multivariate: MultivariateReference | None = None,
+    ) -> None:
+        self.baseline, self.multivariate = baseline, multivariate
         self._names = set(baseline.names)
         self._classes = classes
         length = Tumbling(dt.timedelta(minutes=settings().window_minutes))
-        self._windows = WindowedMonitor(baseline, length, labels=labels)
+        encoder = None if multivariate is None else RowEncoder(multivariate, stream=secrets.randbits(_STREAM_BITS))
+        self._windows = WindowedMonitor(baseline, length, labels=labels, multivariate=encoder)
         self._total = RunningTotal(baseline)
         self._closed: list[Window] = []
         self._time = now()

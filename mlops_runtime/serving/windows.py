@@ -8,7 +8,6 @@ from mlops_runtime.core.clock import monotonic_s
 from mlops_runtime.core.errors import MlrtError
 from mlops_runtime.core.logs import get_logger
 from mlops_runtime.core.settings import settings
-from mlops_runtime.monitoring import Baseline
 from mlops_runtime.monitoring.windows import Window, WindowStore
 from mlops_runtime.serving.models import ModelTable
 from mlops_runtime.serving.watch import DriftWatch
@@ -37,7 +36,7 @@ class WindowKeeper:
         self._table, self._store = table, store
         self._watches: dict[int, DriftWatch] = {}
         self._served_s: dict[int, float] = {}
-        self._waiting: deque[tuple[Baseline, list[Window]]] = deque(maxlen=_MOST_WAITING)
+        self._waiting: deque[tuple[DriftWatch, list[Window]]] = deque(maxlen=_MOST_WAITING)
         self._complaint = ""
         self._whole_s = monotonic_s()
 
@@ -53,7 +52,7 @@ class WindowKeeper:
             self._watches[id(served.watch)], self._served_s[id(served.watch)] = served.watch, monotonic_s()
         for name, watch in list(self._watches.items()):
             if windows := watch.collect(write_open=write_open):
-                self._waiting.append((watch.baseline, windows))
+                self._waiting.append((watch, windows))
             elif monotonic_s() - self._served_s[name] > _RETIRED_S and watch.is_idle:
                 del self._watches[name], self._served_s[name]
         self._write()
@@ -62,9 +61,9 @@ class WindowKeeper:
 
     def _write(self) -> None:
         while self._waiting:
-            baseline, windows = self._waiting[0]
+            watch, windows = self._waiting[0]
             try:
-                self._store.append(windows, baseline)
+                self._store.append(windows, watch.baseline, watch.multivariate)
             except MlrtError as error:
                 self._complain(str(error))
                 return

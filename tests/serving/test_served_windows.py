@@ -58,6 +58,20 @@ def test_every_row_is_in_one_window_while_the_server_runs_and_after_it(
     assert len({window.identity for window in windows}) == len(windows) > 1
 
 
+def test_a_server_counts_all_inputs_together_when_asked(
+    serve: Any, bundles: Any, rows: pa.Table, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    running = serve(str(bundles[0]), MLRT_HOME=str(home), MLRT_WINDOWS_MULTIVARIATE="1", MLRT_WINDOW_MINUTES="1440")
+    with Client(running.url) as client:
+        client.infer("claims", rows.slice(0, 80))
+    assert running.stop() == 0
+    store = WindowStore(home / "windows")
+    states = [window.multivariate for window in store.windows()]
+    assert sum(state.rows for state in states if state is not None) == 80
+    assert all(state is not None and store.multivariate(state.reference).rows > 0 for state in states)
+
+
 def test_a_restarted_server_adds_to_the_window_of_the_moment(
     serve: Any, bundles: Any, rows: pa.Table, tmp_path: Path
 ) -> None:
