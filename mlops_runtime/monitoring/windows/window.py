@@ -51,8 +51,9 @@ class Window:
     def merge(self, other: Window) -> Window:
         """Return the window of both parts, exactly, as when two servers counted one window's rows.
 
-        By rows the parts have spans of their own, and the whole has both. Raises SchemaError for parts of different
-        windows, and for weighted ones, whose counts do not add: roll the merged panes instead.
+        By rows the parts, which must be of one stream, have spans of their own, and the whole has both. Raises
+        SchemaError for parts of different windows, and for weighted ones, whose counts do not add: roll the merged
+        panes instead.
         """
         if self.identity[1:] != other.identity[1:] or self.weighted:
             raise _unlike("an unweighted part of the same window", repr(other), self, "roll merged panes (`roll`)")
