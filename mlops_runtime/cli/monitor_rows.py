@@ -92,8 +92,8 @@ def _fit(
     half = sample.num_rows // 2
     columns_read = source.schema.columns
     numbers = tuple(replace(one, kind="number") if one.kind == "integer" else one for one in columns_read)
-    judge = RowAnomalies(MultivariateReference.fit(sample.slice(0, half)), sample.slice(half))
-    return judge, replace(source.schema, columns=numbers)
+    fitted = MultivariateReference.fit(sample.slice(0, half), most_rows=_MOST_REFERENCE_ROWS // 2)
+    return RowAnomalies(fitted, sample.slice(half)), replace(source.schema, columns=numbers)
 
 
 def _stored(stored: Reference, columns: list[str] | None, *, where: str) -> tuple[RowAnomalies, Schema]:
